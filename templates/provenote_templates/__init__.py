@@ -1,0 +1,1 @@
+"""The papermill notebooks that come with Provenote: start from one with ``provenote new``."""
