@@ -1,0 +1,1 @@
+"""Git plumbing: commands, snapshots, trees and refs. Knows no run, no data, no promotion."""

@@ -1,0 +1,100 @@
+"""Run Git, and turn what it says into one clear error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from provenote.errors import UsageError, WorldError
+
+# No lock is taken for a mere look (or `git status` would rewrite the user's index), no prompt, plain English.
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+ZERO = "0" * 40
+
+
+def run(
+    folder: Path, *arguments: str, given: bytes | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ``git -C folder arguments`` and return its answer, whatever the exit status."""
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        input=given,
+        stdin=subprocess.DEVNULL if given is None else None,
+        capture_output=True,
+        env={**os.environ, **_ENVIRONMENT, **(env or {})},
+    )
+
+
+def git(folder: Path, *arguments: str, given: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
+    """Run Git and return its standard output.
+
+    Raises
+    ------
+    UsageError, WorldError
+        If Git fails: one line with its last words.
+    """
+    answer = run(folder, *arguments, given=given, env=env)
+    if answer.returncode:
+        raise failure(arguments, answer.stderr)
+    return answer.stdout
+
+
+def failure(arguments: Iterable[str], stderr: bytes) -> UsageError | WorldError:
+    """Make one clear error of what Git said on its standard error."""
+    said = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    last = next((line for line in said if line.startswith(("fatal:", "error:"))), said[-1] if said else "no reason given")
+    words = " ".join(list(arguments)[:2])
+    if "No space left" in " ".join(said):
+        return WorldError(f"the disk is full (git {words})", "Free some space, then try again: nothing is lost")
+    if "Permission denied" in " ".join(said) or "insufficient permission" in " ".join(said):
+        return WorldError(f"the repository cannot be written (git {words}: {last})", "Check who owns its .git folder")
+    return WorldError(f"git {words} failed: {last}")
+
+
+def resolve(folder: Path, revision: str) -> str | None:
+    """Return the commit that ``revision`` names, or None."""
+    answer = run(folder, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    return answer.stdout.decode().strip() or None if answer.returncode == 0 else None
+
+
+def head(folder: Path) -> str:
+    """Return the commit of HEAD.
+
+    Raises
+    ------
+    UsageError
+        If the repository has no commit yet.
+    """
+    commit = resolve(folder, "HEAD")
+    if commit is None:
+        raise no_commit()
+    return commit
+
+
+def no_commit() -> UsageError:
+    """Return the error for a repository without a commit: a run needs one as its baseline."""
+    return UsageError(
+        "this repository has no commit yet, and a run needs one as its baseline",
+        'Make the first: `git commit --allow-empty -m "first"`',
+    )
+
+
+def blobs(folder: Path, names: Iterable[str]) -> Iterator[bytes | None]:
+    """Read many objects in one process; ``names`` are ids or ``commit:path``. None: not there."""
+    asked = list(names)
+    if not asked:
+        return
+    out = git(folder, "cat-file", "--batch", given="".join(f"{name}\n" for name in asked).encode())
+    start = 0
+    for _ in asked:
+        end = out.index(b"\n", start)
+        words = out[start:end].split(b" ")
+        if words[-1] in (b"missing", b"ambiguous") or not words[-1].isdigit():
+            yield None
+            start = end + 1
+            continue
+        size = int(words[-1])
+        yield out[end + 1 : end + 1 + size]
+        start = end + size + 2

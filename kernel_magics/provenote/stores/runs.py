@@ -1,0 +1,357 @@
+"""Finished runs: one Git commit and one ref each, in the form that plain ``dvc exp`` reads.
+
+The commit's tree is the work tree as it was when the run started, plus the *overlay*: a folder (by default
+``provenote/`` in the DVC root) with ``dvc.yaml``, ``params.yaml``, ``metrics.json``, ``run.json``,
+``plots/*.tsv``, ``executed.ipynb``, ``environment.txt`` and the pointers of artifacts. First parent is the
+baseline; the ref is ``refs/exps/<2>/<38>/<name>``. A run commit is never rewritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenote.errors import ProvenoteError, UsageError, WorldError
+from provenote.git import snapshot, trees
+from provenote.git.command import run as git_run
+from provenote.model import SCHEMA
+from provenote.stores import live, values
+
+if TYPE_CHECKING:
+    import pygit2
+
+REFS = "refs/exps"
+LIVE_REFS = "refs/provenote/live"
+TRAILER = "Provenote-Overlay"
+LOOSE_LIMIT = 500  # loose refs of one baseline, beyond which we pack them
+_RESERVED = frozenset({"stash", "apply", "celery", "exec", "temp"})
+
+
+def slug(label: str) -> str:
+    """Return the readable part of a run's name: lower-case ASCII letters, digits and hyphens, at most 40."""
+    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
+
+
+def names(label: str, run_id: str) -> Iterator[str]:
+    """Yield the names a run may get, best first: the slug and four characters of its id, then more of them."""
+    stem = slug(label)
+    for length in (4, 6, 8, 12, len(run_id)):
+        yield f"{stem}-{run_id[:length]}"
+
+
+def ref_name(baseline: str, name: str) -> str:
+    """Return the ref of a run, as DVC lays it out."""
+    return f"{REFS}/{baseline[:2]}/{baseline[2:]}/{name}"
+
+
+def parse_ref(ref: str) -> tuple[str, str] | None:
+    """Return ``(baseline, name)`` of a run's ref, or None for what DVC keeps beside them."""
+    parts = ref.split("/")
+    if len(parts) != 5 or parts[2] in _RESERVED or len(parts[2]) != 2:
+        return None
+    return parts[2] + parts[3], parts[4]
+
+
+def check_overlay(repo: pygit2.Repository, taken: snapshot.Snapshot, overlay: str) -> None:
+    """Refuse, before anything runs, a folder of the user's that stands where the overlay would.
+
+    Raises
+    ------
+    UsageError
+        If the tree has ``overlay`` and it carries no run of ours.
+    """
+    tree = repo[taken.tree] if taken.tree else repo[taken.baseline].tree
+    try:
+        entry = tree[overlay]
+    except KeyError:
+        return
+    if entry.type_str == "tree" and _is_ours(repo, repo[entry.id]):
+        return
+    name = overlay.rsplit("/", 1)[-1]
+    raise UsageError(
+        f"{overlay}/ in this project is not ours, and runs keep their files under that name",
+        f'Choose another name in provenote.toml: `overlay = "{name}-runs"`',
+    )
+
+
+def _is_ours(repo: pygit2.Repository, folder: Any) -> bool:
+    try:
+        document = json.loads(repo[folder["run.json"].id].data)
+    except (KeyError, ValueError):
+        return False
+    return isinstance(document, dict) and "schema" in document and "id" in document
+
+
+def keep_snapshot(repo: pygit2.Repository, run_id: str, tree: str) -> None:
+    """Name a snapshot's tree while its run lives, or ``git gc`` would take it."""
+    trees.create_ref(repo, f"{LIVE_REFS}/{run_id}", tree)
+
+
+def publish(
+    common_dir: Path, folder: Path, status: str, reason: str | None = None, ended: float | None = None
+) -> tuple[str, str]:
+    """Turn a live folder into a run: one commit, one ref; then remove the folder.
+
+    Idempotent: killed at any moment, it can be called again; a run that has its ref is not written twice.
+
+    Parameters
+    ----------
+    common_dir : Path
+        The repository's common Git folder.
+    folder : Path
+        The live folder. The caller holds its lease.
+    status : {'finished', 'failed', 'killed'}
+        How it ended, unless the folder itself already says so (`live.write_end`).
+    reason : str, optional
+        More about the status.
+    ended : float, optional
+        When it ended; default: its last event, for a run found dead.
+
+    Returns
+    -------
+    (name, commit) : tuple of str
+
+    Raises
+    ------
+    WorldError
+        If Git cannot write; the live folder stays, and the next listing tries again.
+    """
+    meta = json.loads((folder / live.META).read_text(encoding="utf-8"))
+    events = live.read_events(folder)
+    try:
+        capture = json.loads((folder / live.CAPTURE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        capture = {}
+    end = live.read_end(folder) or {"status": status, "reason": reason, "ended": ended or events.last or meta["started"]}
+    repo = trees.repository(common_dir)
+    base, kept = _base(repo, meta)
+    document = _document(meta, events, capture, end, kept)
+    overlay = f"{meta['prefix']}/{meta['overlay']}".lstrip("/")
+    changes: dict[str, trees.Change] = {
+        f"{overlay}/{path}": content for path, content in _files(document, events, capture, meta).items()
+    }
+    try:
+        cleared = trees.build(repo, base, {overlay: None})
+        tree = trees.build(repo, repo[cleared], changes)
+        who = trees.signature(repo)
+        subject = " ".join(str(meta["label"]).split())[:100] or "run"
+        message = f"provenote: {subject}\n\n{TRAILER}: {overlay}\n"
+        commit = str(repo.create_commit(None, who, who, message, tree, [meta["baseline"]]))
+        name, commit = _name(repo, meta, commit)
+        reference = repo.references.get(f"{LIVE_REFS}/{meta['id']}")
+        if reference is not None:
+            reference.delete()
+    except ProvenoteError:
+        raise
+    except Exception as error:  # libgit2 reports a full disk or a read-only folder as one of several types
+        raise _unwritable(error, meta) from error
+    shutil.rmtree(folder, ignore_errors=True)
+    _pack(common_dir, meta["baseline"])
+    return name, commit
+
+
+def _unwritable(error: Exception, meta: dict[str, Any]) -> WorldError:
+    text = " ".join(str(error).split())
+    why = "the disk is full" if "space" in text.lower() or "quota" in text.lower() else f"Git cannot write it: {text}"
+    return WorldError(
+        f"the run {meta['name']} is not yet a commit, {why}",
+        "Nothing is lost: mend that, and `provenote runs` finishes it",
+    )
+
+
+def _base(repo: pygit2.Repository, meta: dict[str, Any]) -> tuple[Any, bool]:
+    """Return the tree that the run started from, and whether the snapshot was still there."""
+    baseline = repo[meta["baseline"]].tree
+    if not meta.get("tree"):
+        return baseline, True
+    try:
+        return repo[meta["tree"]], True
+    except (KeyError, ValueError):
+        return baseline, False
+
+
+def _name(repo: pygit2.Repository, meta: dict[str, Any], commit: str) -> tuple[str, str]:
+    """Create the run's ref under the first free name; a ref that already holds this run is kept."""
+    for name in names(meta["label"], meta["id"]):
+        ref = ref_name(meta["baseline"], name)
+        if trees.create_ref(repo, ref, commit):
+            return name, commit
+        there = repo.references.get(ref)
+        if there is not None and run_id(repo, str(there.target)) == meta["id"]:
+            return name, str(there.target)
+    raise WorldError(f"no free name for the run {meta['name']}", "Try again: nothing is lost")
+
+
+def run_id(repo: pygit2.Repository, commit: str) -> str | None:
+    """Return the id of the run that a commit holds, or None if it holds none of ours."""
+    document = read(repo, commit)
+    return document["id"] if document else None
+
+
+def overlay_of(message: str) -> str | None:
+    """Return the overlay folder that a commit message names, from the Git root."""
+    start = message.rfind(f"{TRAILER}: ")
+    return message[start + len(TRAILER) + 2 :].split("\n", 1)[0].strip() if start >= 0 else None
+
+
+def read(repo: pygit2.Repository, commit: str) -> dict[str, Any] | None:
+    """Return the whole ``run.json`` of a run commit, with its ``overlay``; None if it holds none of ours."""
+    try:
+        found = repo[commit]
+        overlay = overlay_of(found.message)
+        if overlay is None:
+            return None
+        document = json.loads(repo[found.tree[f"{overlay}/run.json"].id].data)
+    except (KeyError, ValueError, AttributeError, UnicodeDecodeError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("id"), str):
+        return None
+    document["overlay"] = overlay
+    return document
+
+
+def file(repo: pygit2.Repository, commit: str, path: str) -> bytes | None:
+    """Return the bytes of one file of a run's overlay (``plots/loss.tsv``), or None."""
+    overlay = overlay_of(repo[commit].message)
+    try:
+        return bytes(repo[repo[commit].tree[f"{overlay}/{path}"].id].data)
+    except KeyError:
+        return None
+
+
+def _document(
+    meta: dict[str, Any], events: live.Events, capture: dict[str, Any], end: dict[str, Any], kept: bool
+) -> dict[str, Any]:
+    """Make ``run.json``. Pure."""
+    return {
+        "schema": SCHEMA,
+        "id": meta["id"],
+        "label": meta["label"],
+        "status": end["status"],
+        "reason": end.get("reason"),
+        "started": meta["started"],
+        "ended": max(meta["started"], end["ended"]),  # the clock may have gone backwards
+        "ended_by": end.get("ended_by"),
+        "why": meta.get("why"),
+        "params": events.params,
+        "metrics": events.metrics,
+        "tags": events.tags,
+        "notes": events.notes,
+        "linearity": capture.get("linearity", "unknown"),
+        "evidence": capture.get("evidence"),
+        "notebook": capture.get("notebook"),
+        "disk": capture.get("disk", "unknown"),
+        "stale_modules": capture.get("stale_modules", []),
+        "redacted": capture.get("redacted", 0),
+        "parent": meta.get("parent"),
+        "baseline": meta["baseline"],
+        "branch": meta.get("branch"),
+        "host": meta["host"],
+        "user": meta.get("user"),
+        "snapshot": "kept" if kept else "lost",
+        "omitted": meta.get("omitted", []),
+        "artifacts": {
+            name: {key: value for key, value in artifact.items() if key != "dvc"}
+            for name, artifact in events.artifacts.items()
+        },
+        "reads": events.reads,
+        "environment": meta.get("environment"),
+        "python": meta.get("python"),
+        "resources": events.resources,
+        "kind": meta.get("kind"),
+        "job": meta.get("job"),
+        "command": meta.get("command"),
+        "extra": events.extra,
+        "plots": values.plot_files(
+            [key for key, points in events.series.items() if len(points) > 1 or key in events.stepped]
+        ),
+    }
+
+
+def _files(
+    document: dict[str, Any], events: live.Events, capture: dict[str, Any], meta: dict[str, Any]
+) -> dict[str, bytes]:
+    """Make the files of the overlay. Pure."""
+    files = {
+        "run.json": (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n").encode(),
+        "params.yaml": values.yaml(events.params),
+        "metrics.json": (json.dumps(values.dvc_metrics(events.metrics), indent=1) + "\n").encode(),
+    }
+    dvc: dict[str, Any] = {"params": ["params.yaml"], "metrics": ["metrics.json"]}
+    if document["plots"]:
+        dvc["plots"] = [{f"plots/{name}": {"x": "step", "y": key}} for key, name in document["plots"].items()]
+    for key, name in document["plots"].items():
+        files[f"plots/{name}"] = values.tsv(key, events.series[key])
+    if events.artifacts:
+        dvc["artifacts"] = {}
+        for name, artifact in events.artifacts.items():
+            dvc["artifacts"][name] = {"path": artifact["file"], "type": artifact["type"]}
+            files[f"{artifact['file']}.dvc"] = artifact["dvc"].encode()
+        ignored = sorted({f"/{artifact['file']}\n" for artifact in events.artifacts.values()})
+        files[".gitignore"] = "".join(ignored).encode()
+    files["dvc.yaml"] = (json.dumps(dvc, indent=1, ensure_ascii=True) + "\n").encode()
+    if capture.get("executed"):
+        files["executed.ipynb"] = (json.dumps(capture["executed"], indent=1, ensure_ascii=False) + "\n").encode(
+            "utf-8", "replace"
+        )
+    if meta.get("lock"):
+        files["environment.txt"] = str(meta["lock"]).encode()
+    return files
+
+
+def _pack(common_dir: Path, baseline: str) -> None:
+    """Pack refs once a baseline has many loose ones: each would cost a file read in every listing."""
+    folder = common_dir / REFS / baseline[:2] / baseline[2:]
+    try:
+        loose = len(os.listdir(folder))
+    except OSError:
+        return
+    if loose > LOOSE_LIMIT:
+        git_run(common_dir, "pack-refs", "--all")
+
+
+def close_dead(common_dir: Path, home: Path) -> list[tuple[live.LiveRun, str | None]]:
+    """Finish the runs that nobody writes any more; return those still live, each with what is odd about it.
+
+    A run that cannot be finished is returned with the reason and never stops the others.
+    """
+    still: list[tuple[live.LiveRun, str | None]] = []
+    for run in live.listing(home):
+        if run.state == "silent":
+            still.append((run, f"silent on {run.meta['host']}"))
+        elif run.state == "running":
+            still.append((run, None))
+        else:
+            problem = _close(common_dir, run)
+            if problem is not None:
+                still.append((run, problem))
+    return still
+
+
+def _close(common_dir: Path, run: live.LiveRun) -> str | None:
+    """Finish one dead run under its lease; return why it could not be done."""
+    try:
+        with live.Exclusive(run.folder) as held:
+            if held.state != "dead":
+                held.wait()
+            if not (run.folder / live.META).exists():
+                return None  # another reader closed it meanwhile
+            publish(common_dir, run.folder, "killed", "its process is gone")
+    except FileNotFoundError:
+        return None
+    except (ProvenoteError, OSError, ValueError, KeyError) as error:
+        return f"cannot be finished: {error}"
+    return None
+
+
+def omitted_as_data(taken: snapshot.Snapshot) -> list[dict[str, Any]]:
+    """Return the omissions of a snapshot as they stand in ``run.json``."""
+    return [asdict(omitted) for omitted in taken.omitted]

@@ -1,0 +1,1 @@
+"""Tracking: a run from its start to its commit, and what is captured without asking."""

@@ -1,0 +1,467 @@
+"""The active run: what ``track`` opens, ``log`` appends to and ``end`` turns into a commit.
+
+One active run for each thread; other threads and forked children log to it through the object itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenote import config, workspace
+from provenote.errors import UsageError, WorldError
+from provenote.model import REASONS
+from provenote.stores import live, values
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from provenote.workspace import Workspace
+
+RUN_VARIABLE = "PROVENOTE_RUN"
+
+_active: dict[int, ActiveRun] = {}
+_evidence: Callable[[], dict[str, Any]] | None = None
+_INFINITE = float("inf")
+
+
+def set_evidence(source: Callable[[], dict[str, Any]] | None) -> None:
+    """Name the function that tells what ran in this process; the kernel's capture registers itself here."""
+    global _evidence
+    _evidence = source
+
+
+def current() -> ActiveRun | None:
+    """Return the run that is active in this thread, else the one of the main thread, else None."""
+    return _active.get(threading.get_ident()) or _active.get(threading.main_thread().ident or 0)
+
+
+class ActiveRun:
+    """A run that is going on. Made by `start`, `provenote.track` or ``%%track``, never by hand.
+
+    Attributes
+    ----------
+    id : str
+        The run's id, for ever.
+    name : str
+        Its short name: the slug of the label and four characters of the id.
+    label : str
+        The name as it was given.
+    commit : str or None
+        Its commit, once it has ended.
+    """
+
+    def __init__(self, meta: dict[str, Any], appender: live.Appender, place: Workspace, joined: bool) -> None:
+        self.id: str = meta["id"]
+        self.name: str = meta["name"]
+        self.label: str = meta["label"]
+        self.parent: str | None = meta.get("parent")
+        self.started: float = meta["started"]
+        self.workspace = place
+        self.folder: Path = appender.folder
+        self.commit: str | None = None
+        self.joined = joined
+        self._appender = appender
+        self._keys: dict[str, str] = {}
+        self._steps: dict[str, Any] = {}
+        self._pid = os.getpid()
+        self._thread = threading.get_ident()
+        self._ended = False
+        self._finish: list[Callable[[], None]] = []
+        self._above: ActiveRun | None = None
+
+    # ------------------------------------------------------------------ logging
+
+    def log(self, metrics: Mapping[str, Any] | None = None, /, *, step: float | None = None, **more: Any) -> None:
+        """Log metrics; they are safe from a killed process when this returns.
+
+        Parameters
+        ----------
+        metrics : mapping of str to number, optional
+            Values by key. NaN, infinity, huge integers, booleans, texts, lists and nested maps are kept.
+        step : int or float, optional
+            The step they belong to; without one, points are numbered as they come.
+        **more : number
+            More values, as ``log(rmse=61.4)``.
+
+        Raises
+        ------
+        UsageError
+            If a key is no text, a value cannot be written, or the run has ended.
+        WorldError
+            If the disk is full: this point is not recorded, all before it are.
+        """
+        if more:
+            metrics = {**metrics, **more} if metrics else more
+        parts = []
+        keys = self._keys
+        for key, value in (metrics or {}).items():
+            quoted = keys.get(key) or self._quote(key)
+            if value.__class__ is float and -_INFINITE < value < _INFINITE:
+                parts.append(f"{quoted}{value!r}")
+            else:
+                parts.append(f"{quoted}{values.line(values.plain(value, key))}")
+        if step is None:
+            self._appender.write(f'{{"t":{time.time():.6f},"s":null,"m":{{{",".join(parts)}}}}}\n'.encode())
+            return
+        if step.__class__ is not int:
+            step = self._step(step)
+        self._appender.write(f'{{"t":{time.time():.6f},"s":{step},"m":{{{",".join(parts)}}}}}\n'.encode())
+        steps = self._steps
+        for key in metrics or ():
+            if steps.get(key) == step:
+                self._repeated(key, step)
+            steps[key] = step
+
+    def _quote(self, key: Any) -> str:
+        quoted = self._keys[key] = dumps(values.check_key(key)) + ":"
+        return quoted
+
+    def _step(self, step: Any) -> Any:
+        plain = values.plain(step, "step")
+        if isinstance(plain, bool) or not isinstance(plain, (int, float)):
+            raise UsageError(f"step={step!r} is no number", "Give the step as a whole number: `run.log(loss=value, step=3)`")
+        return plain
+
+    def _repeated(self, key: str, step: Any) -> None:
+        warnings.warn(
+            f"{key!r} was logged twice at step {step}; both points are kept and the last one counts. "
+            "Give each point a step of its own",
+            stacklevel=4,
+        )
+
+    def log_params(self, params: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Log parameters; nested maps are kept nested, a later value of a key replaces the earlier one."""
+        given = {**(params or {}), **more}
+        for key in given:
+            values.check_key(key)
+        self.record({"p": values.plain(given, "params")})
+
+    def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, *, type: str = "artifact", **facts: Any) -> None:
+        """Keep a file or folder with the run, as bytes in the DVC cache.
+
+        Parameters
+        ----------
+        path : path
+            The file or folder; it is read, never changed.
+        name : str, optional
+            Name of the artifact; default: the file's name without its suffix.
+        type : str
+            What it is: ``artifact``, ``model``, ``figure``, ``table``, ``data``.
+        **facts : str
+            More that is known about it, kept in ``run.json``.
+
+        Raises
+        ------
+        UsageError
+            If it does not exist or cannot be read.
+        """
+        from provenote.tracking import artifacts
+
+        self.record({"artifact": artifacts.keep(self.workspace, Path(path), name, type, facts)})
+
+    def log_model(self, model: Any, name: str, **facts: Any) -> None:
+        """Keep a model under ``name``: a scikit-learn estimator as skops, or the path of any file or folder.
+
+        Raises
+        ------
+        UsageError
+            If the model holds a class or function defined in the notebook, which no other process can load.
+        """
+        from provenote.tracking import artifacts
+
+        self.record({"artifact": artifacts.keep_model(self.workspace, model, name, facts)})
+
+    def log_figure(self, figure: Any, name: str) -> None:
+        """Keep a figure (matplotlib, plotly or anything with ``savefig`` or ``write_html``) with the run."""
+        from provenote.tracking import artifacts
+
+        self.record({"artifact": artifacts.keep_figure(self.workspace, figure, name)})
+
+    def log_table(self, table: Any, name: str) -> None:
+        """Keep a table (a DataFrame, or rows as a list of maps) with the run, as CSV."""
+        from provenote.tracking import artifacts
+
+        self.record({"artifact": artifacts.keep_table(self.workspace, table, name)})
+
+    def tag(self, *tags: str) -> None:
+        """Tag the run."""
+        for tag in tags:
+            self.record({"tag": values.check_key(tag)})
+
+    def note(self, text: str) -> None:
+        """Add a note to the run."""
+        self.record({"note": values.plain(str(text))})
+
+    def record(self, event: dict[str, Any]) -> None:
+        """Append one event of the live run's format (docs/reference/formats.md)."""
+        self._appender.write((values.line({"t": round(time.time(), 6), **event}) + "\n").encode())
+
+    # ------------------------------------------------------------------ ending
+
+    @property
+    def ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._ended
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` just before the run is closed (samplers, autolog)."""
+        self._finish.append(callback)
+
+    def end(self, status: str = "finished", reason: str | None = None, ended_by: str | None = None) -> None:
+        """End the run: it becomes a commit that is never rewritten.
+
+        Parameters
+        ----------
+        status : {'finished', 'failed', 'killed'}
+        reason : str, optional
+            More about the status, as ``ValueError: wrong shape``.
+        ended_by : str, optional
+            ``shutdown`` when the kernel ended it.
+
+        Raises
+        ------
+        UsageError
+            If it has ended already, or belongs to another process.
+        WorldError
+            If it cannot be written; nothing is lost, the next listing finishes it.
+        """
+        if self._pid != os.getpid():
+            raise UsageError(f"the run {self.name} belongs to process {self._pid} and ends there")
+        if self._ended:
+            raise UsageError(f"the run {self.name} has already ended", "Start another: `with provenote.track(name) as run:`")
+        from provenote.stores import runs
+
+        if _active.get(self._thread) is self:
+            if self._above is not None and not self._above.ended:
+                _active[self._thread] = self._above
+            else:
+                del _active[self._thread]
+        try:
+            self._last_words()
+            self._ended = True
+            if not self.joined:  # a joined run is ended by the job that opened it
+                live.write_end(
+                    self.folder, {"status": status, "reason": reason, "ended_by": ended_by, "ended": time.time()}
+                )
+                self.name, self.commit = runs.publish(self.workspace.common_dir, self.folder, status, reason)
+        finally:
+            self._ended = True
+            self._appender.close()
+
+    def _last_words(self) -> None:
+        """Write what is known only at the end; a full disk here does not keep the run from ending."""
+        for callback in self._finish:
+            with contextlib.suppress(WorldError):
+                callback()
+        evidence = gather_evidence()
+        if evidence is not None:
+            with contextlib.suppress(WorldError):
+                live.write_capture(self.folder, evidence)
+
+    def __enter__(self) -> ActiveRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._ended or self._pid != os.getpid():
+            return
+        self.end(*outcome(error))
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "running"
+        return f"<run {self.name}, {state}>"
+
+
+def outcome(error: BaseException | None) -> tuple[str, str | None]:
+    """Return the status and reason of a run whose body ended with ``error``."""
+    if error is None:
+        return "finished", None
+    name = type(error).__name__
+    if name in ("KeyboardInterrupt", "CancelledError"):
+        return "failed", "KeyboardInterrupt"
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return "finished", None
+    text = " ".join(str(error).split())
+    return "failed", f"{name}: {text}"[:500] if text else name
+
+
+def gather_evidence() -> dict[str, Any] | None:
+    """Return what ran in this process: from the kernel's capture, else as far as a script can tell."""
+    if _evidence is not None:
+        return _evidence()
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        return {"linearity": "unknown", "evidence": {"why": ["the extension is not loaded: `%load_ext provenote`"]}}
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is None:
+        return {"linearity": "unknown", "evidence": {"why": ["an interactive session has no document"]}}
+    return {"linearity": "linear", "evidence": {"script": os.path.basename(script)}, "notebook": None}
+
+
+def start(
+    label: str = "run",
+    *,
+    reason: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    kind: str | None = None,
+    parent: str | None = None,
+    job: Mapping[str, Any] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> ActiveRun:
+    """Start a run, or join the one that this job opened.
+
+    Parameters
+    ----------
+    label : str
+        Its name: any text; a short form of it becomes part of the ref.
+    reason : str, optional
+        Why the model changes: one of the seven words in `provenote.model.REASONS`.
+    params : mapping, optional
+        Parameters known at the start.
+    kind : str, optional
+        ``interactive``, ``script`` or ``job``; found out when not given.
+    parent : str, optional
+        Id of the run that this one belongs to.
+    job : mapping, optional
+        What the job's supervisor knows: notebook, attempt, threads.
+    folder : path, optional
+        Where to look for the project; default: the current folder.
+
+    Raises
+    ------
+    UsageError
+        If there is no Git work tree, no DVC project or no commit; if a run is active in this thread; if a folder
+        of the user's stands where the run's files would.
+    """
+    if reason is not None and reason not in REASONS:
+        raise UsageError(f"{reason!r} is no reason of change", f"Choose one: {', '.join(REASONS)}")
+    place = workspace.find(folder)
+    settings = config.load(place.dvc_root)
+    above = _active.get(threading.get_ident())
+    opened = os.environ.get(RUN_VARIABLE)
+    if opened and kind != "job":
+        appender, meta, first = live.join(place.home, opened)
+        if first:
+            run = ActiveRun(meta, appender, place, joined=True)
+            if str(label) and str(label) != "run":
+                run.record({"extra": {"track": values.plain(str(label))}})
+            return _activate(run, params, settings)
+        appender.close()
+        parent = parent or opened
+    if above is not None and not above.ended:
+        parent = parent or above.id
+    meta = _meta(place, settings, str(label), reason, kind, parent, job)
+    appender = live.create(place.home, meta)
+    run = ActiveRun(meta, appender, place, joined=False)
+    run._above = above
+    return _activate(run, params, settings)
+
+
+def _meta(
+    place: Workspace,
+    settings: config.Settings,
+    label: str,
+    reason: str | None,
+    kind: str | None,
+    parent: str | None,
+    job: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    from provenote.git import snapshot, trees
+    from provenote.stores import runs
+    from provenote.tracking import environment
+
+    taken = snapshot.take(place.top, place.git_dir, settings)
+    run_id = os.urandom(8).hex()
+    overlay = f"{place.prefix}/{settings.overlay}".lstrip("/")
+    if taken.tree or (place.dvc_root / settings.overlay).exists():
+        runs.check_overlay(trees.repository(place.common_dir), taken, overlay)
+    if taken.tree:
+        runs.keep_snapshot(trees.repository(place.common_dir), run_id, taken.tree)
+    lock = environment.lock()
+    return {
+        "id": run_id,
+        "name": next(runs.names(label, run_id)),
+        "label": values.plain(label),
+        "started": time.time(),
+        "baseline": taken.baseline,
+        "tree": taken.tree,
+        "omitted": runs.omitted_as_data(taken),
+        "prefix": place.prefix,
+        "overlay": settings.overlay,
+        "top": str(place.top),
+        "kind": kind or ("interactive" if _evidence is not None else "script"),
+        "parent": parent,
+        "why": reason,
+        "job": dict(job) if job else None,
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:3]] if sys.argv and sys.argv[0] else None,
+        "user": _user(),
+        "environment": lock.sha256,
+        "lock": lock.text,
+        "python": lock.python,
+    }
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config.Settings) -> ActiveRun:
+    from provenote.tracking import resources
+
+    sampler = resources.Sampler(run.workspace.dvc_root)
+    sampler.start()
+    run.at_end(lambda: run.record({"resources": sampler.stop()}))
+    if settings.autolog:
+        from provenote.tracking import autolog
+
+        autolog.begin(run)
+        run.at_end(lambda: autolog.end(run))
+    _active[threading.get_ident()] = run
+    if params:
+        run.log_params(params)
+    evidence = gather_evidence()
+    if evidence is not None:
+        live.write_capture(run.folder, evidence)
+    return run
+
+
+class track:  # noqa: N801 - a context manager that reads as a verb: `with provenote.track("hgb") as run:`
+    """Track a run: ``with provenote.track("hgb") as run: run.log(rmse=61.4)``.
+
+    Parameters
+    ----------
+    label : str
+        Its name: any text.
+    reason : str, optional
+        Why the model changes: one of the seven words in `provenote.model.REASONS`.
+    params : mapping, optional
+        Parameters known at the start.
+    """
+
+    def __init__(
+        self, label: str = "run", *, reason: str | None = None, params: Mapping[str, Any] | None = None
+    ) -> None:
+        self._arguments = (label, reason, params)
+        self._run: ActiveRun | None = None
+
+    def __enter__(self) -> ActiveRun:
+        label, reason, params = self._arguments
+        self._run = start(label, reason=reason, params=params)
+        return self._run
+
+    def __exit__(self, *error: Any) -> None:
+        if self._run is not None:
+            self._run.__exit__(*error)

@@ -1,0 +1,98 @@
+"""What a verb answers: plain data that any face can show.
+
+A verb returns one `View`. The terminal, the notebook and ``--json`` render it (`provenote.render`);
+none of them computes anything. Roles are meanings, not colours: see `Role`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Union
+
+Role = Literal["plain", "muted", "strong", "code", "ok", "warn", "error", "run", "better", "worse"]
+Mark = Literal["", "ok", "failed", "killed", "warn", "running", "queued", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One text with its role and, where it was cut, its full form as ``title``."""
+
+    text: str
+    role: Role = "plain"
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading (with the unit, not in the cells) and how it is aligned."""
+
+    heading: str
+    align: Literal["left", "right"] = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; ``marks`` give each row its state, ``foot`` are the lines below it."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    marks: Sequence[Mark] = ()
+    caption: str = ""
+    foot: Sequence[str] = ()
+    empty: str = "Nothing here yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: a mark, its text, and an aside at the right end."""
+
+    text: str
+    mark: Mark = ""
+    role: Role = "plain"
+    aside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values, one pair a line."""
+
+    pairs: Sequence[tuple[str, Cell]]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG with its words for who cannot see it."""
+
+    png: bytes
+    alt: str
+
+
+Part = Union[Table, Line, Facts, Picture]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The answer of a verb.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        What is shown, from top to bottom.
+    data : object
+        The same as plain JSON data, for ``--json`` and for Python.
+    status : int
+        Exit status of the command line: 0 yes, 1 the verdict is no.
+    """
+
+    parts: Sequence[Part] = ()
+    data: Any = None
+    status: int = 0
+    more: dict[str, Any] = field(default_factory=dict)
+    """Live objects for a richer face (e.g. rows for a widget); never needed by a plain one."""
+
+
+def said(text: str, mark: Mark = "ok", **data: Any) -> View:
+    """Answer with one line; ``data`` is its JSON form."""
+    return View([Line(text, mark)], data or {"message": text})
