@@ -22,7 +22,7 @@ from provenote.errors import ProvenoteError, UsageError, WorldError
 from provenote.git import snapshot, trees
 from provenote.git.command import run as git_run
 from provenote.model import SCHEMA
-from provenote.stores import live, values
+from provenote.stores import live, pointers, values
 
 if TYPE_CHECKING:
     import pygit2
@@ -133,6 +133,7 @@ def publish(
     end = live.read_end(folder) or {"status": status, "reason": reason, "ended": ended or events.last or meta["started"]}
     repo = trees.repository(common_dir)
     base, kept = _base(repo, meta)
+    _part_files(events.artifacts)
     document = _document(meta, events, capture, end, kept)
     overlay = f"{meta['prefix']}/{meta['overlay']}".lstrip("/")
     changes: dict[str, trees.Change] = {
@@ -258,10 +259,7 @@ def _document(
         "user": meta.get("user"),
         "snapshot": "kept" if kept else "lost",
         "omitted": meta.get("omitted", []),
-        "artifacts": {
-            name: {key: value for key, value in artifact.items() if key != "dvc"}
-            for name, artifact in events.artifacts.items()
-        },
+        "artifacts": events.artifacts,
         "reads": events.reads,
         "environment": meta.get("environment"),
         "python": meta.get("python"),
@@ -274,6 +272,15 @@ def _document(
             [key for key, points in events.series.items() if len(points) > 1 or key in events.stepped]
         ),
     }
+
+
+def _part_files(artifacts: dict[str, dict[str, Any]]) -> None:
+    """Give artifacts of one run that share a file name names of their own."""
+    owners: dict[str, str] = {name: "" for name in ("run.json", "params.yaml", "metrics.json", "dvc.yaml", "plots")}
+    for name, artifact in artifacts.items():
+        if owners.setdefault(artifact["file"], artifact["md5"]) != artifact["md5"]:
+            artifact["file"] = f"{name.replace('/', '-')}-{artifact['file']}"
+            owners[artifact["file"]] = artifact["md5"]
 
 
 def _files(
@@ -294,7 +301,8 @@ def _files(
         dvc["artifacts"] = {}
         for name, artifact in events.artifacts.items():
             dvc["artifacts"][name] = {"path": artifact["file"], "type": artifact["type"]}
-            files[f"{artifact['file']}.dvc"] = artifact["dvc"].encode()
+            stored = pointers.Stored(artifact["md5"], artifact["size"], artifact.get("nfiles"))
+            files[f"{artifact['file']}.dvc"] = pointers.pointer(artifact["file"], stored).encode()
         ignored = sorted({f"/{artifact['file']}\n" for artifact in events.artifacts.values()})
         files[".gitignore"] = "".join(ignored).encode()
     files["dvc.yaml"] = (json.dumps(dvc, indent=1, ensure_ascii=True) + "\n").encode()

@@ -21,7 +21,7 @@ def keep(place: Workspace, path: Path, name: str | None, kind: str, facts: Mappi
     Returns
     -------
     dict
-        ``name, file, type, md5, size, nfiles, sha256, dvc`` (the text of its ``.dvc`` pointer) and the facts.
+        ``name, file, type, md5, size, nfiles, sha256`` and the facts.
     """
     from provenote.stores import cache, digest
 
@@ -36,7 +36,6 @@ def keep(place: Workspace, path: Path, name: str | None, kind: str, facts: Mappi
         "md5": stored.md5,
         "size": stored.size,
         "sha256": digest.sha256(path),
-        "dvc": cache.pointer(file, stored),
         **values.plain(dict(facts), "facts"),
     }
     if stored.nfiles is not None:

@@ -1,0 +1,339 @@
+"""The index: every finished run as a row of SQLite, keyed by commit sha. Disposable: rebuilt from Git.
+
+Refreshing costs one ``git for-each-ref`` and the reading of commits not seen before. What lives (running
+runs, annotations, names of refs) is laid over the stored rows when they are listed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenote.errors import UsageError
+from provenote.git import trees
+from provenote.git.command import git
+from provenote.git.command import run as git_run
+from provenote.model import Row
+from provenote.stores import live, runs
+
+if TYPE_CHECKING:
+    from provenote.workspace import Workspace
+
+FORMAT = 1  # of this file; another one is thrown away and built anew
+_SCHEMA = """
+create table if not exists run(sha text primary key, id text, baseline text, started real, row text) without rowid;
+create table if not exists value(key text, number real, sha text, primary key(key, sha)) without rowid;
+create index if not exists by_number on value(key, number);
+create index if not exists by_id on run(id);
+create table if not exists ancestor(head text, baseline text, inside int, primary key(head, baseline)) without rowid;
+"""
+
+
+class Index:
+    """The runs of one repository.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the repository is. A repository that cannot be written gets an index in memory.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._path = workspace.home / "index.sqlite"
+        self._database = self._open()
+
+    # ------------------------------------------------------------------ keeping it fresh
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file; one that is damaged, of another format or not writable is replaced."""
+        for attempt in ("as it is", "anew"):
+            try:
+                self.workspace.home.mkdir(parents=True, exist_ok=True)
+                database = sqlite3.connect(self._path, timeout=20, isolation_level=None)
+                database.execute("pragma journal_mode=wal")
+                database.execute("pragma synchronous=off")  # disposable: a crash costs a rebuild, not data
+                version = database.execute("pragma user_version").fetchone()[0]
+                if version not in (0, FORMAT):
+                    raise sqlite3.DatabaseError("another format")
+                database.executescript(_SCHEMA)
+                database.execute(f"pragma user_version={FORMAT}")
+                database.execute("select count(*) from (select sha from run limit 1)").fetchone()
+                return database
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise
+                break
+            except sqlite3.DatabaseError:
+                if attempt == "anew":
+                    break
+                self._remove()
+            except OSError:
+                break
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        database.executescript(_SCHEMA)
+        return database
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+    def refresh(self) -> dict[str, str]:
+        """Read the commits not seen before; return ``{ref: sha}`` of every run's ref."""
+        refs = self._refs()
+        try:
+            self._add(refs.values())
+        except sqlite3.DatabaseError:  # damaged below the header: build it anew once
+            self._database.close()
+            self._remove()
+            self._database = self._open()
+            self._add(refs.values())
+        return refs
+
+    def _refs(self) -> dict[str, str]:
+        out = git(self.workspace.top, "for-each-ref", "--format=%(objectname) %(refname)", runs.REFS)
+        pairs = (line.split(" ", 1) for line in os.fsdecode(out).splitlines())
+        return {ref: sha for sha, ref in pairs if runs.parse_ref(ref)}
+
+    def _add(self, commits: Iterable[str]) -> None:
+        known = {sha for (sha,) in self._database.execute("select sha from run")}
+        new = set(commits) - known
+        if not new:
+            return
+        repo = trees.repository(self.workspace.common_dir)
+        rows, values = [], []
+        for sha in new:
+            document = runs.read(repo, sha)
+            if document is None:
+                rows.append((sha, None, None, None, None))
+                continue
+            rows.append((sha, document["id"], document["baseline"], document["started"], json.dumps(_stored(document))))
+            for group in ("params", "metrics"):
+                values += [(key, number, sha) for key, number in _numbers(group, document[group])]
+        self._database.execute("begin immediate")
+        try:
+            self._database.executemany("insert or ignore into run values(?,?,?,?,?)", rows)
+            self._database.executemany("insert or ignore into value values(?,?,?)", values)
+        except BaseException:
+            self._database.execute("rollback")
+            raise
+        self._database.execute("commit")
+
+    # ------------------------------------------------------------------ reading it
+
+    def finished(self, refs: Mapping[str, str], commits: Iterable[str] | None = None) -> list[Row]:
+        """Return the rows of the runs that ``refs`` name: one for each run, whatever the number of its refs.
+
+        Parameters
+        ----------
+        refs : mapping of ref to sha
+        commits : iterable of str, optional
+            Only these.
+        """
+        named: dict[str, str] = {}
+        for ref, sha in sorted(refs.items()):
+            named[sha] = ref.rsplit("/", 1)[1]
+        if commits is None:
+            found = self._database.execute("select sha, row from run where id is not null")
+        else:
+            wanted = list(commits)
+            marks = ",".join("?" * len(wanted))
+            found = self._database.execute(f"select sha, row from run where id is not null and sha in ({marks})", wanted)
+        by_id: dict[str, Row] = {}
+        for sha, text in found:
+            if sha in named:
+                row = Row(**json.loads(text), name=named[sha], commit=sha)
+                by_id[row.id] = row
+        return list(by_id.values())
+
+    def top(self, key: str, *, limit: int, descending: bool = False) -> list[str]:
+        """Return the commits with the least (or greatest) number under ``metrics.x`` or ``params.x``."""
+        order = "desc" if descending else "asc"
+        query = f"select sha from value where key=? order by number {order} limit ?"
+        return [sha for (sha,) in self._database.execute(query, (key, limit))]
+
+    def inside(self, head: str, baselines: set[str]) -> set[str]:
+        """Return those baselines that are in the history of ``head``."""
+        asked = self._database.execute("select baseline, inside from ancestor where head=?", (head,))
+        known = dict(asked.fetchall())
+        new = baselines - set(known)
+        if new:
+            history = self._history(head, new)
+            known.update({baseline: int(baseline in history) for baseline in new})
+            try:
+                self._database.executemany(
+                    "insert or replace into ancestor values(?,?,?)", [(head, b, known[b]) for b in new]
+                )
+            except sqlite3.OperationalError:
+                pass  # another process writes; the answer holds without being kept
+        return {baseline for baseline in baselines if known[baseline]}
+
+    def _history(self, head: str, baselines: set[str]) -> set[str]:
+        if len(baselines) > 20:
+            return set(git(self.workspace.top, "rev-list", head).decode().split())
+        return {b for b in baselines if git_run(self.workspace.top, "merge-base", "--is-ancestor", b, head).returncode == 0}
+
+
+def _stored(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a run's document never changes, as the fields of a row."""
+    keep = ("id", "label", "status", "reason", "started", "ended", "params", "metrics", "baseline", "parent")
+    return {key: document.get(key) for key in keep} | {
+        "linearity": document.get("linearity", "unknown"),
+        "tags": document.get("tags", []),
+        "notes": document.get("notes", []),
+    }
+
+
+def _numbers(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return ``("metrics.loss.train", 0.1)`` for every finite number of nested maps."""
+    found: list[tuple[str, float]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += _numbers(f"{prefix}.{key}", value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
+            found.append((f"{prefix}.{key}", float(value)))
+    return found
+
+
+_open: dict[tuple[int, str], Index] = {}
+
+
+def of(workspace: Workspace) -> Index:
+    """Return the index of a workspace, opened once per process."""
+    key = (os.getpid(), str(workspace.common_dir))
+    if key not in _open:
+        _open[key] = Index(workspace)
+    index = _open[key]
+    index.workspace = workspace
+    return index
+
+
+def rows(workspace: Workspace, *, everything: bool = False, branch: str | None = None) -> tuple[list[Row], int]:
+    """Return the runs, newest first, and how many are hidden.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    everything : bool
+        All runs of the repository; otherwise those whose baseline is in the history of HEAD.
+    branch : str, optional
+        Those whose baseline is in the history of this branch or revision.
+
+    Raises
+    ------
+    UsageError
+        If ``branch`` names no commit.
+    """
+    going = runs.close_dead(workspace.common_dir, workspace.home)
+    index = of(workspace)
+    refs = index.refresh()
+    found = index.finished(refs)
+    there = {row.id for row in found}
+    found += [_live_row(run, problem) for run, problem in going if run.meta["id"] not in there]
+    found.sort(key=lambda row: -row.started)
+    if everything:
+        return found, 0
+    head = _commit(workspace, branch)
+    inside = index.inside(head, {row.baseline for row in found}) if head else set()
+    shown = [row for row in found if row.baseline in inside]
+    return shown, len(found) - len(shown)
+
+
+def _commit(workspace: Workspace, branch: str | None) -> str | None:
+    from provenote.git.command import resolve
+
+    commit = resolve(workspace.top, branch or "HEAD")
+    if commit is None and branch is not None:
+        raise UsageError(f"{branch!r} names no commit in this repository", "See the branches: `git branch --all`")
+    return commit
+
+
+def _live_row(run: live.LiveRun, problem: str | None) -> Row:
+    """Return the row of a run that is not a commit yet."""
+    events = live.read_events(run.folder)
+    meta = run.meta
+    return Row(
+        id=meta["id"],
+        name=meta["name"],
+        label=meta["label"],
+        status="running",
+        reason=problem,
+        started=meta["started"],
+        ended=None,
+        params=events.params,
+        metrics=events.metrics,
+        baseline=meta["baseline"],
+        parent=meta.get("parent"),
+        tags=events.tags,
+        notes=events.notes,
+    )
+
+
+def find(workspace: Workspace, name: str) -> Row:
+    """Return the run called ``name``: its name, label, id, or the start of its id or commit.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one.
+    """
+    everything, _ = rows(workspace, everything=True)
+    exact = [row for row in everything if name in (row.name, row.id, row.commit)]
+    if not exact:
+        labelled = [row for row in everything if row.label == name]
+        begun = [row for row in everything if len(name) >= 4 and (row.id.startswith(name) or (row.commit or "").startswith(name))]
+        exact = labelled or begun
+    if len(exact) == 1:
+        return exact[0]
+    if not exact:
+        raise UsageError(
+            f"run {name!r} is not in this repository", "It may live on the remote: `provenote sync`; all that are here: `provenote runs -A`"
+        )
+    few = ", ".join(row.name for row in exact[:4])
+    raise UsageError(f"{name!r} names {len(exact)} runs: {few}{' ...' if len(exact) > 4 else ''}", "Give the full name of one")
+
+
+def document(workspace: Workspace, commit: str) -> dict[str, Any]:
+    """Return the whole ``run.json`` of a finished run, with the folder of its files as ``overlay``.
+
+    Raises
+    ------
+    UsageError
+        If the commit holds no run of ours.
+    """
+    found = runs.read(trees.repository(workspace.common_dir), commit)
+    if found is None:
+        raise UsageError(f"commit {commit[:12]} holds no run of Provenote")
+    return found
+
+
+def series(workspace: Workspace, row: Row) -> dict[str, list[tuple[Any, Any]]]:
+    """Return the points ``(step, value)`` of each metric that has a curve."""
+    if row.commit is None:
+        folder = workspace.home / "live" / row.id
+        return {key: points for key, points in live.read_events(folder).series.items() if len(points) > 1}
+    repo = trees.repository(workspace.common_dir)
+    found: dict[str, list[tuple[Any, Any]]] = {}
+    for key, name in document(workspace, row.commit).get("plots", {}).items():
+        content = runs.file(repo, row.commit, f"plots/{name}")
+        lines = (content or b"").decode("utf-8", "replace").splitlines()[1:]
+        found[key] = [_point(line) for line in lines]
+    return found
+
+
+def _point(line: str) -> tuple[Any, Any]:
+    step, _, value = line.partition("\t")
+    return _number(step), _number(value)
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

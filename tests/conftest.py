@@ -1,0 +1,79 @@
+"""Fixtures for every test: an isolated home, and small projects of Git and DVC."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+DVC_CONFIG = "[core]\n    analytics = false\n    autostage = false\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a home of its own: no Git identity, no SSH key, no setting of the machine."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("IPYTHONDIR", str(home / ".ipython"))
+    for name in list(os.environ):
+        if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER", "PROVENOTE_", "JPY_SESSION", "SSH_AUTH_SOCK")):
+            monkeypatch.delenv(name)
+    return home
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one project of Git and DVC, copied by `repo`."""
+    root = tmp_path_factory.mktemp("template") / "project"
+    root.mkdir()
+    (root / ".dvc").mkdir()
+    (root / ".dvc" / "config").write_text(DVC_CONFIG)
+    (root / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    (root / ".dvcignore").write_text("")
+    (root / "a.txt").write_text("hello\n")
+    environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(root.parent)}
+    for command in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "--all"],
+        ["-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "first"],
+    ):
+        subprocess.run(["git", *command], cwd=root, check=True, env=environment)
+    return root
+
+
+@pytest.fixture
+def make_repo(_template: Path) -> Callable[[Path], Path]:
+    """Return a function that makes a project (Git, DVC, one commit, an identity) at a path."""
+
+    def make(path: Path) -> Path:
+        shutil.copytree(_template, path, symlinks=True)
+        for key, value in (("user.name", "Test"), ("user.email", "test@example.org")):
+            subprocess.run(["git", "config", key, value], cwd=path, check=True)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def repo(tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make a project, and stand in it."""
+    root = make_repo(tmp_path / "project")
+    monkeypatch.chdir(root)
+    yield root
+    _leave()
+
+
+def _leave() -> None:
+    """End what a failed test left running, so that the next one starts clean."""
+    import sys
+
+    active = sys.modules.get("provenote.tracking.active")
+    if active is not None:
+        active._active.clear()
