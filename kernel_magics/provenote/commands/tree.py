@@ -131,6 +131,13 @@ def verbs() -> dict[tuple[str, ...], Verb]:
     return dict(_verbs)
 
 
+def load_verb(path: tuple[str, ...]) -> Verb | None:
+    """Return one verb, importing its journey alone where the first word tells which that is."""
+    if path not in _verbs:
+        verbs()
+    return _verbs.get(path)
+
+
 def _kind(parameter: inspect.Parameter, hint: Any) -> tuple[Any, type]:
     inner = [a for a in typing.get_args(hint) if a is not type(None)]
     origin = typing.get_origin(hint)

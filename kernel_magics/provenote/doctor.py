@@ -1,0 +1,208 @@
+"""Examine the project and its surroundings: what is in force, and what is wrong, with the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from provenote import config, workspace
+from provenote.errors import ProvenoteError
+from provenote.git.command import resolve
+from provenote.git.command import run as git_run
+
+_SECRET_KEYS = re.compile(r"^\s*(?:\w*(?:password|secret|token|account_key|access_key)\w*)\s*=", re.I | re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    what : str
+        What was looked at, and how it is.
+    state : {'ok', 'warn', 'failed'}
+        ``failed``: something does not work until it is mended.
+    mend : str
+        The command or sentence that mends it.
+    """
+
+    what: str
+    state: Literal["ok", "warn", "failed"] = "ok"
+    mend: str = ""
+
+
+def examine(folder: Path) -> Iterator[Finding]:
+    """Yield the findings for the project at ``folder``, cheap ones first."""
+    yield from _programs()
+    try:
+        place = workspace.find(folder)
+    except ProvenoteError as error:
+        yield Finding(error.what, "failed", error.mend or "")
+        return
+    yield Finding(f"project {place.dvc_root}" + (f" in the repository {place.top}" if place.prefix else ""))
+    yield from _settings(place.dvc_root)
+    yield from _repository(place)
+    yield from _runs(place)
+    yield from _data(place)
+    yield from _kernels()
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """Return every setting in force with where it is set."""
+    place = workspace.find(folder)
+    told = config.explain(place.dvc_root)
+    now = config.load(place.dvc_root)
+    return {
+        name: {"value": getattr(now, name), "from": told[name][1] if name in told else "default"}
+        for name in config.Settings.__dataclass_fields__
+    }
+
+
+def _programs() -> Iterator[Finding]:
+    yield Finding(f"provenote {_version('provenote')}, Python {sys.version.split()[0]}, {sys.executable}")
+    git = shutil.which("git")
+    if git is None:
+        yield Finding("git is not on the PATH", "failed", "Install Git 2.31 or newer")
+    else:
+        said = subprocess.run([git, "--version"], capture_output=True, text=True).stdout.strip()
+        numbers = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+        old = numbers < (2, 31)
+        yield Finding(said, "failed" if old else "ok", "Install Git 2.31 or newer" if old else "")
+    for name in ("dvc", "papermill", "jupyterlab", "scikit-learn"):
+        version = _version(name)
+        yield Finding(f"{name} {version}") if version else Finding(f"{name} is missing", "failed", f"`pip install {name}`")
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        yield Finding(
+            "PYTHONDONTWRITEBYTECODE is set: each job compiles its imports again, twice as slow",
+            "warn",
+            f"Compile once: `{Path(sys.executable).name} -m compileall -q {_site_packages()}`",
+        )
+
+
+def _site_packages() -> str:
+    import sysconfig
+
+    return sysconfig.get_path("purelib")
+
+
+def _settings(root: Path) -> Iterator[Finding]:
+    try:
+        for name, (value, where) in config.explain(root).items():
+            yield Finding(f"setting {name} = {value!r} from {where}")
+    except ProvenoteError as error:
+        yield Finding(error.what, "failed", error.mend or "Mend the file by hand")
+
+
+def _repository(place: workspace.Workspace) -> Iterator[Finding]:
+    if resolve(place.top, "HEAD") is None:
+        yield Finding("no commit yet, and a run needs one as its baseline", "failed", '`git commit --allow-empty -m "first"`')
+    if git_run(place.top, "config", "user.email").returncode:
+        yield Finding(
+            "Git does not know who you are; runs are written as provenote@localhost", "warn",
+            '`git config user.email "you@example.org"`',
+        )
+    if not os.access(place.common_dir, os.W_OK):
+        yield Finding(f"{place.common_dir} cannot be written: runs can be read, not made", "failed", "Check who owns it")
+    remotes = git_run(place.top, "remote").stdout.decode().split()
+    yield Finding(f"Git remote {', '.join(remotes)}" if remotes else "no Git remote: runs live in this clone only",
+                  "ok" if remotes else "warn", "" if remotes else "`git remote add origin URL`")
+    free = shutil.disk_usage(place.common_dir).free
+    if free < 1_000_000_000:
+        yield Finding(f"{free / 1e6:.0f} MB free on the disk of the repository", "warn", "Free some space")
+
+
+def _runs(place: workspace.Workspace) -> Iterator[Finding]:
+    from provenote.stores import index, runs
+
+    try:
+        rows, hidden = index.rows(place)
+    except ProvenoteError as error:
+        yield Finding(error.what, "failed", error.mend or "")
+        return
+    yield Finding(f"{len(rows)} runs, {hidden} more on other branches")
+    for run, problem in runs.close_dead(place.common_dir, place.home):
+        if problem:
+            yield Finding(f"run {run.meta['name']}: {problem}", "warn", "It is shown by `provenote track status`")
+
+
+def _data(place: workspace.Workspace) -> Iterator[Finding]:
+    import configparser
+
+    remote = None
+    for name in ("config", "config.local"):
+        path = place.dvc_root / ".dvc" / name
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError:
+            continue
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read_string(text)
+        except configparser.Error:
+            yield Finding(f".dvc/{name} is not readable", "failed", "Mend it by hand, or `git checkout .dvc/config`")
+            continue
+        remote = parser.get("core", "remote", fallback=remote)
+        if name == "config" and _SECRET_KEYS.search(text):
+            yield Finding(
+                ".dvc/config is in Git and holds a secret", "failed",
+                "Move it: `dvc remote modify --local NAME KEY VALUE`, take it out of .dvc/config, and change the secret",
+            )
+        if name == "config.local" and _SECRET_KEYS.search(text) and path.stat().st_mode & 0o077:
+            yield Finding(".dvc/config.local holds a secret that others can read", "warn", "`chmod 600 .dvc/config.local`")
+    yield Finding(f"DVC remote {remote}" if remote else "no DVC remote: data and models live in this clone only",
+                  "ok" if remote else "warn", "" if remote else "`dvc remote add -d NAME URL`")
+    yield Finding(f"DVC cache {place.cache_dir}")
+    dvc_yaml = place.dvc_root / "dvc.yaml"
+    if dvc_yaml.exists():
+        import yaml
+
+        try:
+            yaml.safe_load(dvc_yaml.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            yield Finding(
+                f"dvc.yaml is not valid YAML ({str(error).splitlines()[0]}): plain `dvc` cannot show any run; ours still list them",
+                "failed", "Mend dvc.yaml, or take it back: `git checkout dvc.yaml`",
+            )
+
+
+def _kernels() -> Iterator[Finding]:
+    """Tell which Jupyter kernels do not have this version of us."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    for name, found in KernelSpecManager().get_all_specs().items():
+        spec = found["spec"]
+        if spec.get("language") != "python" or not spec.get("argv"):
+            continue
+        python = spec["argv"][0]
+        if os.path.realpath(shutil.which(python) or python) == os.path.realpath(sys.executable):
+            yield Finding(f"kernel {name} runs in this environment")
+            continue
+        try:
+            code = "from importlib.metadata import version; print(version('provenote'))"
+            answer = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=20)
+            theirs = answer.stdout.strip()
+        except (OSError, subprocess.TimeoutExpired):
+            theirs = ""
+        if not theirs:
+            yield Finding(f"kernel {name} ({python}) has no Provenote", "warn", f"`{python} -m pip install provenote`")
+        elif theirs != _version("provenote"):
+            yield Finding(
+                f"kernel {name} has Provenote {theirs}, here it is {_version('provenote')}", "warn",
+                f"`{python} -m pip install provenote=={_version('provenote')}`",
+            )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
