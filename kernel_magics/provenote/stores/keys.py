@@ -117,14 +117,20 @@ class OpenSSHKey:
             try:
                 answer = subprocess.run(command, input=message, capture_output=True, timeout=WAIT)
             except FileNotFoundError as error:
-                raise WorldError("this key needs ssh-keygen, which is not on the PATH", "Install OpenSSH") from error
+                raise WorldError(
+                    "this key needs ssh-keygen, which is not on the PATH", "Install OpenSSH"
+                ) from error
             except subprocess.TimeoutExpired as error:
                 late = f"the key gave no signature within {WAIT} s: {self.label}"
                 raise WorldError(late, "Try again, and touch it") from error
         if answer.returncode:
             said = answer.stderr.decode(errors="replace").strip().splitlines()
             why = said[-1] if said else "no reason given"
-            mend = f"Unlock it for this session: `ssh-add {self.path}`" if self.path else "See what it holds: `ssh-add -l`"
+            mend = (
+                f"Unlock it for this session: `ssh-add {self.path}`"
+                if self.path
+                else "See what it holds: `ssh-add -l`"
+            )
             raise WorldError(f"ssh-keygen could not sign with {self.label}: {why}", mend)
         armored = signatures.canonical(answer.stdout)
         if signatures.verify(message, armored, namespace) != self.public:
@@ -182,8 +188,10 @@ def open_key(path: str | os.PathLike[str]) -> Signer:
             pub = private.with_name(private.name + ".pub")
             if pub.is_file():
                 return OpenSSHKey(PublicKey.parse(_text(pub)), private)
-            raise UsageError(f"{private} has a passphrase and no {pub.name} beside it",
-                             f"Write one: `ssh-keygen -y -f {private} > {pub}`") from None
+            raise UsageError(
+                f"{private} has a passphrase and no {pub.name} beside it",
+                f"Write one: `ssh-keygen -y -f {private} > {pub}`",
+            ) from None
     if given.is_file():
         return OpenSSHKey(PublicKey.parse(_text(given)))
     raise UsageError(f"there is no key {given}", "Make one: `ssh-keygen -t ed25519`")

@@ -1,0 +1,359 @@
+"""Append-only files on one Git branch: what many clones write at once and nobody may change.
+
+- A file's name tells its content (a hash), so two clones never write one path differently: any two
+  states merge by plain union, and the order of commits means nothing.
+- `append` adds files in one commit and moves the branch only if nobody else did meanwhile; then it tries again.
+- `read` refuses a branch in whose history any commit changed or removed a file, and one that is shallow:
+  it returns the whole truth or none of it.
+- `exchange` fetches, unites and pushes until both sides are equal.
+
+The ledger knows no event: `provenote.registry` gives the files their meaning. Only Git's own commands are
+used, so SHA-256 repositories work too; replaced objects (`git replace`) are not honoured.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provenote.errors import Refused, WorldError
+from provenote.git import command
+
+GOVERNANCE = "provenote-governance"
+"""Branch of policies, promotions and what else is signed about models."""
+
+TRIES = 60
+WRITER = "provenote <provenote@localhost>"
+"""Author of the branch's commits: they mean nothing, the signatures in the files do."""
+
+_ENVIRONMENT = {"GIT_NO_REPLACE_OBJECTS": "1"}
+_ATTRIBUTES = {".gitattributes": b"* -text\n"}  # no platform may touch the bytes of a signed line
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a ledger holds.
+
+    Parameters
+    ----------
+    commit : str
+        The commit that was read.
+    files : mapping of str to bytes
+        Content by POSIX path.
+    """
+
+    commit: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One append-only branch of one repository.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of the repository (work tree or Git folder).
+    branch : str
+        Name of the branch.
+    """
+
+    folder: Path
+    branch: str = GOVERNANCE
+
+    @property
+    def ref(self) -> str:
+        """The full name of the branch."""
+        return f"refs/heads/{self.branch}"
+
+    def tip(self) -> str | None:
+        """Return the commit of the branch, or None when this clone has none."""
+        return self._resolve(self.ref)
+
+    def known_elsewhere(self) -> list[str]:
+        """Return the remotes whose ledger this clone has fetched already."""
+        out = self._git("for-each-ref", "--format=%(refname)", "refs/remotes/").decode()
+        tail = f"/{self.branch}"
+        return sorted(ref[len("refs/remotes/") : -len(tail)] for ref in out.split() if ref.endswith(tail))
+
+    def read(self, commit: str | None = None) -> State:
+        """Return every file, after checking that none was ever changed or removed.
+
+        Parameters
+        ----------
+        commit : str, optional
+            A commit of the branch; its tip by default.
+
+        Raises
+        ------
+        Refused
+            If there is no ledger, its history was tampered with, or this clone holds only a part of it.
+        """
+        at = commit or self.tip()
+        if at is None:
+            raise Refused("this repository has no governance ledger", "Start one: `provenote init --solo`")
+        self.check_history(at)
+        listed = self.paths(at)
+        contents = list(self._blobs(listed.values()))
+        return State(at, dict(zip(listed, contents, strict=True)))
+
+    def paths(self, commit: str) -> dict[str, str]:
+        """Return ``{path: object id}`` of the files of a commit; links and submodules don't count."""
+        found = {}
+        for entry in self._git("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
+            meta, _, path = entry.partition(b"\t")
+            if path and meta.startswith(b"100"):
+                found[path.decode("utf-8", "surrogateescape")] = meta.split()[2].decode()
+        return found
+
+    def holds(self, commit: str, of: str) -> bool:
+        """Whether ``commit`` is in the history of the commit ``of``."""
+        answer = command.run(self.folder, "merge-base", "--is-ancestor", commit, of, env=_ENVIRONMENT)
+        return answer.returncode == 0
+
+    def check_history(self, commit: str) -> None:
+        """Refuse a history in which a file was changed or removed, or of which this clone holds only a part.
+
+        Raises
+        ------
+        Refused
+            The message names the commit and the file.
+        """
+        shallow = self._common_dir() / "shallow"
+        if shallow.exists():
+            cut = set(shallow.read_text().split())
+            if cut & set(self._git("rev-list", commit).decode().split()):
+                mend = f"Fetch the rest: `git fetch --unshallow origin {self.branch}`"
+                raise Refused("this clone holds only a part of the governance ledger's history", mend)
+        # Against each parent: a merge that drops what its second parent brought is a removal too.
+        search = ["log", "-m", "--no-renames", "--no-ext-diff", "--diff-filter=a", "--name-only"]
+        if self._git(*search, "--format=", commit, "--").strip():
+            said = self._git(*search, "--format=%H", "-1", commit, "--").decode(errors="replace").split("\n")
+            names = [line for line in said if line]
+            raise Refused(
+                f"the governance ledger was tampered with: commit {names[0][:12]} changed or removed {names[-1]}",
+                f"Go back to the last good commit: `git log --stat {self.branch}`",
+            )
+
+    def append(self, files: Mapping[str, bytes], message: str) -> str:
+        """Add files to the branch and return its new commit; nothing that is there changes.
+
+        Parameters
+        ----------
+        files : mapping of str to bytes
+            New files by POSIX path. A path that exists with the same content is left alone.
+        message : str
+            One line for people who read ``git log``.
+
+        Raises
+        ------
+        Refused
+            If a path exists with another content.
+        WorldError
+            If the repository cannot be written, or others keep writing all the time.
+        """
+        for attempt in range(TRIES):
+            tip = self.tip()
+            there = self.paths(tip) if tip else {}
+            wanted = dict(files) if tip else {**_ATTRIBUTES, **files}
+            new = {path: content for path, content in wanted.items() if path not in there}
+            old = sorted(set(wanted) - set(new))
+            for path, content in zip(old, self._blobs(there[path] for path in old), strict=True):
+                if content != wanted[path]:
+                    raise Refused(f"the governance ledger already holds another {ascii(path)}")
+            if tip and not new:
+                return tip
+            commit = self._write([tip] if tip else [], new, {}, message)
+            if commit:
+                return commit
+            _pause(attempt)
+        raise WorldError("the governance ledger is being written all the time", "Try again: nothing is lost")
+
+    def unite(self, other: str) -> str:
+        """Take in everything that the commit ``other`` holds and return the branch's new commit.
+
+        Raises
+        ------
+        Refused
+            If ``other``'s history was tampered with, or holds another content under one of our paths.
+        """
+        self.check_history(other)
+        for attempt in range(TRIES):
+            tip = self.tip()
+            if tip is not None and self.holds(other, tip):
+                return tip
+            united: str | None
+            if tip is None or self.holds(tip, other):
+                united = other if self._move(other, tip) else None
+            else:
+                ours, theirs = self.paths(tip), self.paths(other)
+                for path in ours.keys() & theirs.keys():
+                    if ours[path] != theirs[path]:
+                        raise Refused(
+                            f"two clones hold different contents of {ascii(path)} in the governance ledger"
+                        )
+                extra = {path: oid for path, oid in theirs.items() if path not in ours}
+                united = self._write([tip, other], {}, extra, "unite two clones")
+            if united:
+                return united
+            _pause(attempt)
+        raise WorldError("the governance ledger is being written all the time", "Try again: nothing is lost")
+
+    def exchange(self, remote: str = "origin", *extra: str) -> str:
+        """Fetch, unite and push until this clone and the remote hold the same; return the commit.
+
+        Parameters
+        ----------
+        remote : str
+            Name of the Git remote.
+        *extra : str
+            Further refspecs that land with the branch or not at all, as tags.
+
+        Raises
+        ------
+        WorldError
+            If the remote cannot be reached or refuses the push; nothing is lost here.
+        """
+        for attempt in range(TRIES):
+            theirs = self.fetch(remote)
+            tip = self.unite(theirs) if theirs else self.tip()
+            if tip is None:
+                raise Refused(
+                    "neither this clone nor the remote has a governance ledger",
+                    "Start one: `provenote init --solo`",
+                )
+            if tip == theirs and not extra:
+                return tip
+            push = ["push", "--quiet", "--porcelain", "--atomic", remote, f"{tip}:{self.ref}", *extra]
+            answer = command.run(self.folder, *push, env=_ENVIRONMENT)
+            if answer.returncode == 0:
+                self._git("update-ref", self._remote_ref(remote), tip)
+                return tip
+            said = (answer.stdout + answer.stderr).decode(errors="replace")
+            if not any(
+                word in said
+                for word in ("fetch first", "non-fast-forward", "lock", "incorrect old", "stale info")
+            ):
+                raise _not_pushed(remote, said)
+            _pause(attempt)
+        raise WorldError(f"others write the ledger on {remote} all the time", "Try again: nothing is lost")
+
+    def fetch(self, remote: str = "origin") -> str | None:
+        """Fetch the remote's branch beside ours and return its commit, or None when it has none."""
+        ask = command.run(self.folder, "ls-remote", "--exit-code", remote, self.ref, env=_ENVIRONMENT)
+        if ask.returncode == 2:
+            return None
+        if ask.returncode:
+            raise command.failure(["fetch", remote], ask.stderr)
+        answer = command.run(
+            self.folder, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
+            f"+{self.ref}:{self._remote_ref(remote)}", env=_ENVIRONMENT,
+        )  # fmt: skip
+        if answer.returncode:
+            raise command.failure(["fetch", remote], answer.stderr)
+        return self._resolve(self._remote_ref(remote))
+
+    # ------------------------------------------------------------------ Git
+
+    def _remote_ref(self, remote: str) -> str:
+        return f"refs/remotes/{remote}/{self.branch}"
+
+    def _git(self, *arguments: str, given: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
+        return command.git(self.folder, *arguments, given=given, env={**_ENVIRONMENT, **(env or {})})
+
+    def _resolve(self, name: str) -> str | None:
+        answer = command.run(
+            self.folder, "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}", env=_ENVIRONMENT
+        )
+        return answer.stdout.decode().strip() or None if answer.returncode == 0 else None
+
+    def _common_dir(self) -> Path:
+        out = self._git("rev-parse", "--path-format=absolute", "--git-common-dir")
+        return Path(os.fsdecode(out).rstrip("\n"))
+
+    def _blobs(self, oids: Iterable[str]) -> list[bytes]:
+        """Read many blobs in one process."""
+        asked = list(oids)
+        if not asked:
+            return []
+        out, start, found = (
+            self._git("cat-file", "--batch", given="".join(f"{oid}\n" for oid in asked).encode()),
+            0,
+            [],
+        )
+        for oid in asked:
+            end = out.index(b"\n", start)
+            words = out[start:end].split(b" ")
+            if not words[-1].isdigit():
+                raise WorldError(
+                    f"the object {oid[:12]} of the governance ledger is missing here",
+                    f"Fetch it again: `git fetch --refetch origin {self.branch}`",
+                )
+            size = int(words[-1])
+            found.append(out[end + 1 : end + 1 + size])
+            start = end + size + 2
+        return found
+
+    def _write(
+        self, parents: list[str], new: Mapping[str, bytes], known: Mapping[str, str], message: str
+    ) -> str | None:
+        """Commit the first parent's tree with more files; None when the branch is not there any more.
+
+        fast-import moves a branch only in a transaction that expects the value it has read, and only
+        to a commit that contains that value: one process writes, compares and swaps.
+        """
+        text = " ".join(message.split()).encode()
+        stream = [f"commit {self.ref}\nmark :1\ncommitter {WRITER} {int(time.time())} +0000\n".encode()]
+        stream.append(b"data %d\n%s\n" % (len(text), text))
+        stream += [
+            f"{word} {parent}\n".encode() for word, parent in zip(("from", "merge"), parents, strict=False)
+        ]
+        for path, content in new.items():
+            stream.append(b"M 100644 inline %s\ndata %d\n%s\n" % (_quoted(path), len(content), content))
+        stream += [b"M 100644 %s %s\n" % (oid.encode(), _quoted(path)) for path, oid in known.items()]
+        stream.append(b"get-mark :1\ndone\n")
+        arguments = ["fast-import", "--quiet", "--done", "--date-format=raw"]
+        answer = command.run(self.folder, *arguments, given=b"".join(stream), env=_ENVIRONMENT)
+        if answer.returncode == 0:
+            return answer.stdout.decode().split()[-1]
+        if b"does not contain" in answer.stderr or b"lock" in answer.stderr or b"expected" in answer.stderr:
+            return None
+        raise command.failure(["fast-import"], answer.stderr)
+
+    def _move(self, commit: str, old: str | None) -> bool:
+        """Move the branch from ``old`` to ``commit``; False when it is not at ``old`` any more."""
+        zero = "0" * len(commit)
+        answer = command.run(self.folder, "update-ref", self.ref, commit, old or zero, env=_ENVIRONMENT)
+        if answer.returncode == 0:
+            return True
+        if any(
+            word in answer.stderr
+            for word in (b"but expected", b"lock", b"already exists", b"unable to resolve")
+        ):
+            return False
+        raise command.failure(["update-ref"], answer.stderr)
+
+
+def _pause(attempt: int) -> None:
+    """Wait a random while, longer with each try, so that writers who met once part."""
+    time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 5)))
+
+
+def _quoted(path: str) -> bytes:
+    """Write a path as fast-import reads it, whatever bytes it has."""
+    raw = path.encode("utf-8", "surrogateescape")
+    plain = all(32 < byte < 127 and byte not in b'"\\' for byte in raw)
+    return raw if plain else b'"' + b"".join(b"\\%03o" % byte for byte in raw) + b'"'
+
+
+def _not_pushed(remote: str, said: str) -> WorldError:
+    lines = [line for line in said.splitlines() if line.startswith(("remote:", "!", "fatal:", "error:"))]
+    why = " ".join(lines[:2]) or "no reason given"
+    return WorldError(
+        f"the remote {remote} refused the ledger: {why}",
+        "Nothing is lost: it goes with the next `provenote sync`",
+    )
