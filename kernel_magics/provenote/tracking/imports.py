@@ -1,0 +1,92 @@
+"""Which distributions a process has imported: those of its environment that a reader asks for first.
+
+The name of a module is not the name of its distribution (``sklearn``, ``yaml``). Most are told by their
+equal name; for the others a table from modules to distributions is made once for each environment and
+kept beside its lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from provenote.tracking.environment import Lock, distributions, normalized, this, write
+
+_tables: dict[str, dict[str, str]] = {}
+
+
+def imported(locked: Lock, home: Path | None = None) -> tuple[str, ...]:
+    """Name the distributions that this process has imported so far.
+
+    Parameters
+    ----------
+    locked : Lock
+        The lock of this process.
+    home : Path, optional
+        `Workspace.home`; the table from modules to distributions is kept there, once for each environment.
+
+    Returns
+    -------
+    tuple of str
+        Normalized names, sorted; each is a key of ``locked.packages``. Namespace packages are left out.
+    """
+    library = os.path.dirname(os.__file__) + os.sep
+    found, unknown = set(), []
+    for module in [name for name in list(sys.modules) if "." not in name]:
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if not file or module in sys.stdlib_module_names or _is_library(file, library):
+            continue
+        name = normalized(module)
+        if name in locked.packages:
+            found.add(name)
+        else:
+            unknown.append(module)
+    if unknown:
+        table = _providers(locked, home)
+        found.update(table[module] for module in unknown if table.get(module) in locked.packages)
+    return tuple(sorted(found))
+
+
+def _is_library(file: str, library: str) -> bool:
+    return file.startswith(library) and f"{os.sep}site-packages{os.sep}" not in file
+
+
+def _providers(locked: Lock, home: Path | None) -> dict[str, str]:
+    """Return which distribution gives each top-level module; kept on disk, for it costs some 50 ms."""
+    if locked.sha256 in _tables:
+        return _tables[locked.sha256]
+    kept = home / "environments" / f"{locked.sha256}.modules.json" if home else None
+    table: dict[str, str] | None = None
+    if kept is not None:
+        try:
+            table = json.loads(kept.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            table = None
+    if not isinstance(table, dict):
+        table = {}
+        for folder in this().path:
+            for name, _, path in distributions(folder):
+                for module in _modules(path):
+                    table.setdefault(module, name)
+        if kept is not None:
+            write(kept, json.dumps(table, sort_keys=True))
+    _tables[locked.sha256] = table
+    return table
+
+
+def _modules(path: str) -> set[str]:
+    """Return the top-level modules that a distribution installs."""
+    for name in ("top_level.txt", "RECORD"):
+        try:
+            with open(os.path.join(path, name), encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        if name == "top_level.txt":
+            return set(text.split())
+        packages = re.findall(r"^(\w+)/__init__\.py,", text, re.MULTILINE)
+        return {*packages, *re.findall(r"^(\w+)(?:\.[\w-]+)*\.(?:py|so|pyd),", text, re.MULTILINE)}
+    return set()
