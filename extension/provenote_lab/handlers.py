@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def http_status(error: ProvenoteError) -> int:
-    """Return the HTTP status that says whose turn it is: the client's, a rule's, or the world's."""
+    """Return the HTTP status that says whose turn it is: the caller's, a rule's, or the world's."""
     if isinstance(error, UsageError):
-        return 404
+        return 400
     return 409 if isinstance(error, Refused) else 503
 
 
