@@ -25,10 +25,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading (with the unit, not in the cells) and how it is aligned."""
+    """A column of a table: its heading (with the unit, not in the cells) and how it is aligned.
+
+    ``keep``: it stays where a narrow terminal drops columns from the right; the first one always does.
+    """
 
     heading: str
     align: Literal["left", "right"] = "left"
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,14 @@ class Picture:
     alt: str
 
 
-Part = Union[Table, Line, Facts, Picture]
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Several lines of our own, set as they are: help, source code. Never a name or note of a run."""
+
+    text: str
+
+
+Part = Union[Table, Line, Facts, Picture, Text]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,82 +23,124 @@ NOW = 1_795_000_000.0
 
 def row(**given):
     facts = {
-        "id": "01", "name": "hgb-c57a", "label": "hgb", "status": "finished", "reason": None,
-        "started": NOW - 100, "ended": NOW - 40, "baseline": "0" * 40, "linearity": "linear",
-        "params": {"depth": 8, "lr": 0.1, "loss": "poisson", "opt": {"lr": 0.01, "name": "adam"},
-                   "early": True, "gone": None, "layers": [64, 32], "a.b": 1, "train/x": 2},
+        "id": "01",
+        "name": "hgb-c57a",
+        "label": "hgb",
+        "status": "finished",
+        "reason": None,
+        "started": NOW - 100,
+        "ended": NOW - 40,
+        "baseline": "0" * 40,
+        "linearity": "linear",
+        "params": {
+            "depth": 8,
+            "lr": 0.1,
+            "loss": "poisson",
+            "opt": {"lr": 0.01, "name": "adam"},
+            "early": True,
+            "gone": None,
+            "layers": [64, 32],
+            "a.b": 1,
+            "train/x": 2,
+        },
         "metrics": {"rmse": 61.4, "r2": 0.876, "train/loss": 0.3, "bad": "NaN", "up": "inf", "step": 3},
-        "tags": ["best", "Night"], "notes": [],
+        "tags": ["best", "Night"],
+        "notes": [],
     }
     return Row(**(facts | given))
 
 
-@pytest.mark.parametrize("text", [
-    "metrics.rmse < 60 or params.depth >= 6",
-    "metrics.rmse < 61.5 and params.depth = 8",
-    "not (metrics.rmse > 61.5)",
-    "not metrics.rmse > 61.5 and status == finished",
-    "METRICS.rmse < 1 or status=='finished'".replace("METRICS", "metrics"),
-    'metrics["train/loss"] <= 0.3',
-    "metrics['train/loss'] == 3e-1",
-    '["rmse"] == 61.4',
-    "rmse == 61.4 and depth == 8",
-    "params.opt.lr == .01",
-    'params.opt["lr"] == 1E-2',
-    "opt.lr < 1",
-    "params.a.b == 1",
-    'params["a.b"] == 1',
-    'params["train/x"] == 2',
-    "params.gone == null and params.absent == null",
-    "params.depth != null",
-    "params.gone != 3 or true_is_not_a_field == null or params.depth == 8",
-    "params.loss ~ POIS",
-    "loss == poisson",
-    'loss in (squared, "poisson")',
-    "loss not in (squared)",
-    "params.early == true",
-    "params.early",
-    "not starred",
-    "starred == false",
-    "tags == best",
-    "tags ~ night",
-    "tags != worst",
-    "tags in (worst, best)",
-    "notes == null",
-    "not notes",
-    "params.layers == 64",
-    "metrics.bad == nan",
-    "metrics.bad != 3",
-    "not metrics.bad < 3 and not metrics.bad >= 3",
-    "metrics.up > 1e300",
-    "metrics.up == inf",
-    "linearity != out-of-order",
-    "name ~ c57a",
-    "id == 01",
-    "reason == null",
-    "started > 7d",
-    "started < 1s",
-    "duration == 1m",
-    "duration >= 60",
-    "duration < 0.1h",
-    "parent == null",
-    "params.depth != eight",
-    "params.depth in (null, 8)",
-    "params.opt != 3",
-    "",
-    "   ",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "metrics.rmse < 60 or params.depth >= 6",
+        "metrics.rmse < 61.5 and params.depth = 8",
+        "not (metrics.rmse > 61.5)",
+        "not metrics.rmse > 61.5 and status == finished",
+        "METRICS.rmse < 1 or status=='finished'".replace("METRICS", "metrics"),
+        'metrics["train/loss"] <= 0.3',
+        "metrics['train/loss'] == 3e-1",
+        '["rmse"] == 61.4',
+        "rmse == 61.4 and depth == 8",
+        "params.opt.lr == .01",
+        'params.opt["lr"] == 1E-2',
+        "opt.lr < 1",
+        "params.a.b == 1",
+        'params["a.b"] == 1',
+        'params["train/x"] == 2',
+        "params.gone == null and params.absent == null",
+        "params.depth != null",
+        "params.gone != 3 or true_is_not_a_field == null or params.depth == 8",
+        "params.loss ~ POIS",
+        "loss == poisson",
+        'loss in (squared, "poisson")',
+        "loss not in (squared)",
+        "params.early == true",
+        "params.early",
+        "not starred",
+        "starred == false",
+        "tags == best",
+        "tags ~ night",
+        "tags != worst",
+        "tags in (worst, best)",
+        "notes == null",
+        "not notes",
+        "params.layers == 64",
+        "metrics.bad == nan",
+        "metrics.bad != 3",
+        "not metrics.bad < 3 and not metrics.bad >= 3",
+        "metrics.up > 1e300",
+        "metrics.up == inf",
+        "linearity != out-of-order",
+        "name ~ c57a",
+        "id == 01",
+        "reason == null",
+        "started > 7d",
+        "started < 1s",
+        "duration == 1m",
+        "duration >= 60",
+        "duration < 0.1h",
+        "parent == null",
+        "params.depth != eight",
+        "params.depth in (null, 8)",
+        "params.opt != 3",
+        "",
+        "   ",
+    ],
+)
 def test_holds(text):
     assert parse(text).matches(row(), NOW)
 
 
-@pytest.mark.parametrize("text", [
-    "params.gone < 3", "params.gone != 3", "params.absent == 3", "params.gone ~ a", "params.gone in (1, 2)",
-    "params.absent", "starred", "notes", "params.depth == '8'", "params.early == 1", "params.depth ~ 8",
-    "metrics.bad == 3", "metrics.bad < 3", "metrics.bad > 3", "tags != best", "tags == nigh", "reason ~ a",
-    "started < 7d", "started == 2019-01-01", "params.opt == adam", "params.opt.lr.x == 1", "tags > a",
-    "params.depth < null", "metrics.up < 1e300",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "params.gone < 3",
+        "params.gone != 3",
+        "params.absent == 3",
+        "params.gone ~ a",
+        "params.gone in (1, 2)",
+        "params.absent",
+        "starred",
+        "notes",
+        "params.depth == '8'",
+        "params.early == 1",
+        "params.depth ~ 8",
+        "metrics.bad == 3",
+        "metrics.bad < 3",
+        "metrics.bad > 3",
+        "tags != best",
+        "tags == nigh",
+        "reason ~ a",
+        "started < 7d",
+        "started == 2019-01-01",
+        "params.opt == adam",
+        "params.opt.lr.x == 1",
+        "tags > a",
+        "params.depth < null",
+        "metrics.up < 1e300",
+    ],
+)
 def test_does_not_hold(text):
     assert not parse(text).matches(row(), NOW)
 
@@ -110,43 +152,51 @@ def test_a_running_run_has_no_duration():
 def test_times_are_stretches_in_local_time():
     begin = datetime(2026, 11, 1).timestamp()
     last, after = row(started=begin + 86399), row(started=begin + 86400)
-    for text, inside, outside in [("== 2026-11-01", True, False), ("<= 2026-11-01", True, False),
-                                  ("< 2026-11-01", False, False), ("> 2026-11-01", False, True),
-                                  (">= '2026-11-01'", True, True), ("!= 2026-11-01", False, True),
-                                  ("in (2026-10, 2026-11)", True, True)]:
+    for text, inside, outside in [
+        ("== 2026-11-01", True, False),
+        ("<= 2026-11-01", True, False),
+        ("< 2026-11-01", False, False),
+        ("> 2026-11-01", False, True),
+        (">= '2026-11-01'", True, True),
+        ("!= 2026-11-01", False, True),
+        ("in (2026-10, 2026-11)", True, True),
+    ]:
         assert parse(f"started {text}").matches(last, NOW) is inside, text
         assert parse(f"started {text}").matches(after, NOW) is outside, text
     assert parse("started == 2026-11-01T12:00Z").matches(row(started=1793534400.0 + 59), NOW)
     assert not parse("started == 2026-11-01T12:00:00Z").matches(row(started=1793534400.0 + 1), NOW)
 
 
-@pytest.mark.parametrize(("text", "column", "expected"), [
-    ("metrics.rmse <", 15, "a value"),
-    ("metrics.rmse 60", 14, "a comparison"),
-    ("metrics < 3", 9, "a key"),
-    ("status.x == 3", 7, "no parts"),
-    ("rmse < 60 foo", 11, "'and', 'or' or the end"),
-    ("rmse < 60 and", 14, "a field"),
-    ("(rmse < 60", 11, "')'"),
-    ("rmse < 60)", 10, "'and'"),
-    ("loss == 'a", 9, "a closing quote"),
-    ("loss in a", 9, "'('"),
-    ("loss in (a b)", 12, "')'"),
-    ("status == finish", 11, "one of queued"),
-    ("started > monday", 11, "a time"),
-    ("started > 2026-13-01", 11, "a time"),
-    ("started ~ 2026", 11, "a time"),
-    ("starred == 3", 12, "true"),
-    ("duration < long", 12, "a duration"),
-    ("0 < metrics.rmse", 1, "a field"),
-    ("rmse < and", 8, "a value"),
-    ("metrics. < 3", 10, "a name after the dot"),
-    ("metrics[x] < 3", 9, "a key in quotes"),
-    ("__import__('os').system('x')", 11, "a comparison"),
-    ("not", 4, "a field"),
-    ("(" * 60 + "a" + ")" * 60, 51, "at most 50 levels"),
-    ("not " * 5000 + "a", 201, "at most 50 levels"),
-])
+@pytest.mark.parametrize(
+    ("text", "column", "expected"),
+    [
+        ("metrics.rmse <", 15, "a value"),
+        ("metrics.rmse 60", 14, "a comparison"),
+        ("metrics < 3", 9, "a key"),
+        ("status.x == 3", 7, "no parts"),
+        ("rmse < 60 foo", 11, "'and', 'or' or the end"),
+        ("rmse < 60 and", 14, "a field"),
+        ("(rmse < 60", 11, "')'"),
+        ("rmse < 60)", 10, "'and'"),
+        ("loss == 'a", 9, "a closing quote"),
+        ("loss in a", 9, "'('"),
+        ("loss in (a b)", 12, "')'"),
+        ("status == finish", 11, "one of queued"),
+        ("started > monday", 11, "a time"),
+        ("started > 2026-13-01", 11, "a time"),
+        ("started ~ 2026", 11, "a time"),
+        ("starred == 3", 12, "true"),
+        ("duration < long", 12, "a duration"),
+        ("0 < metrics.rmse", 1, "a field"),
+        ("rmse < and", 8, "a value"),
+        ("metrics. < 3", 10, "a name after the dot"),
+        ("metrics[x] < 3", 9, "a key in quotes"),
+        ("__import__('os').system('x')", 11, "a comparison"),
+        ("not", 4, "a field"),
+        ("(" * 60 + "a" + ")" * 60, 51, "at most 50 levels"),
+        ("not " * 5000 + "a", 201, "at most 50 levels"),
+    ],
+)
 def test_errors_point_at_the_column(text, column, expected):
     with pytest.raises(QueryError) as caught:
         parse(text)
@@ -178,15 +228,60 @@ def test_a_field_alone(text):
 
 # Properties ------------------------------------------------------------------------------------
 
-fragments = st.sampled_from([
-    "metrics", "params", ".", "rmse", "[", "]", '"', "'", "\\", "(", ")", "and", "or", "not", "in", ",", "<",
-    "==", "=", "!=", "~", " ", "1e999", "nan", "7d", "2026-11-01", "null", "true", "status", "started",
-    "duration", "starred", "tags", "\x00", "é", "\ud800", "9" * 5000, "-", "٣", "1_0", "9999-12-31",
-])
+fragments = st.sampled_from(
+    [
+        "metrics",
+        "params",
+        ".",
+        "rmse",
+        "[",
+        "]",
+        '"',
+        "'",
+        "\\",
+        "(",
+        ")",
+        "and",
+        "or",
+        "not",
+        "in",
+        ",",
+        "<",
+        "==",
+        "=",
+        "!=",
+        "~",
+        " ",
+        "1e999",
+        "nan",
+        "7d",
+        "2026-11-01",
+        "null",
+        "true",
+        "status",
+        "started",
+        "duration",
+        "starred",
+        "tags",
+        "\x00",
+        "é",
+        "\ud800",
+        "9" * 5000,
+        "-",
+        "٣",
+        "1_0",
+        "9999-12-31",
+    ]
+)
 
 
-@given(st.one_of(st.text(), st.lists(fragments, max_size=14).map("".join),
-                 st.lists(fragments, max_size=14).map(" ".join)))
+@given(
+    st.one_of(
+        st.text(),
+        st.lists(fragments, max_size=14).map("".join),
+        st.lists(fragments, max_size=14).map(" ".join),
+    )
+)
 @example("started > 99999999999999999999w")
 @example("started > 9000-12")
 @example("rmse < " + "9" * 5000)
@@ -200,21 +295,31 @@ def test_any_text_is_read_or_refused(text):
 
 
 keys = st.one_of(
-    st.sampled_from(["rmse", "lr", "opt", "train/loss", "a.b", "or", "x-y", "0", "ü"]), st.text(max_size=5))
+    st.sampled_from(["rmse", "lr", "opt", "train/loss", "a.b", "or", "x-y", "0", "ü"]), st.text(max_size=5)
+)
 texts = st.one_of(
     st.sampled_from(["poisson", "nan", "NaN", "inf", "true", "null", "and", "a\"b'c", "\\", "\\n"]),
-    st.text(max_size=6))
+    st.text(max_size=6),
+)
 numbers = st.one_of(st.integers(), st.floats(allow_nan=False), st.just(NAN))
 plain_values = st.one_of(st.none(), st.booleans(), numbers, texts)
 ops = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
-keyed = st.builds(lambda kind, path: c.Field((kind, *path)), st.sampled_from(c.KEYED),
-                  st.lists(keys, min_size=1, max_size=3))
+keyed = st.builds(
+    lambda kind, path: c.Field((kind, *path)),
+    st.sampled_from(c.KEYED),
+    st.lists(keys, min_size=1, max_size=3),
+)
 bare = st.builds(
     lambda path: c.Field(tuple(path)),
-    st.lists(keys, min_size=1, max_size=2).filter(lambda path: path[0] not in c.FIELDS))
+    st.lists(keys, min_size=1, max_size=2).filter(lambda path: path[0] not in c.FIELDS),
+)
 loose = st.one_of(keyed, bare)
-moments = st.builds(lambda y, m, d: Moment(f"{y}-{m:02}-{d:02}"), st.integers(1971, 2200), st.integers(1, 12),
-                    st.integers(1, 28))
+moments = st.builds(
+    lambda y, m, d: Moment(f"{y}-{m:02}-{d:02}"),
+    st.integers(1971, 2200),
+    st.integers(1, 12),
+    st.integers(1, 28),
+)
 times = st.one_of(st.none(), moments, st.builds(Ago, st.floats(0, 1e12)))
 equal = st.sampled_from(["==", "!="])
 
@@ -226,8 +331,12 @@ def named(*names):
 comparisons = st.one_of(
     st.builds(c.Compare, loose, ops, plain_values),
     st.builds(c.Compare, loose, st.just("~"), st.one_of(st.none(), texts)),
-    st.builds(c.Compare, named("label", "reason", "commit", "tags", "notes"), st.one_of(ops, st.just("~")),
-              st.one_of(st.none(), texts)),
+    st.builds(
+        c.Compare,
+        named("label", "reason", "commit", "tags", "notes"),
+        st.one_of(ops, st.just("~")),
+        st.one_of(st.none(), texts),
+    ),
     st.builds(c.Compare, named("status"), equal, st.sampled_from(["finished", "killed", None])),
     st.builds(c.Compare, named("started", "ended"), ops, times),
     st.builds(c.Compare, named("duration"), ops, st.one_of(st.none(), numbers)),
@@ -254,13 +363,21 @@ def test_a_written_tree_reads_back_as_itself(tree):
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.floats(-5, 5), texts),
     lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(keys, inner, max_size=2)),
-    max_leaves=5)
+    max_leaves=5,
+)
 maps = st.dictionaries(keys, json_values, max_size=4)
 some_rows = st.builds(
-    row, params=maps, metrics=maps,
-    tags=st.lists(texts, max_size=2), notes=st.lists(texts, max_size=2), starred=st.booleans(),
-    reason=st.one_of(st.none(), texts), label=texts, started=st.floats(0, 4e9),
-    ended=st.one_of(st.none(), st.floats(0, 4e9)))
+    row,
+    params=maps,
+    metrics=maps,
+    tags=st.lists(texts, max_size=2),
+    notes=st.lists(texts, max_size=2),
+    starred=st.booleans(),
+    reason=st.one_of(st.none(), texts),
+    label=texts,
+    started=st.floats(0, 4e9),
+    ended=st.one_of(st.none(), st.floats(0, 4e9)),
+)
 
 
 def naive(tree, r):
@@ -324,8 +441,14 @@ def naive_one(found, op, value):
             begin = time.mktime(day.timetuple())
             end = time.mktime((day.year, day.month, day.day + 1, 0, 0, 0, 0, 0, -1))
         place = -1 if found < begin else 0 if found == begin or found < end else 1
-        return {"==": place == 0, "!=": place != 0, "<": place < 0, "<=": place <= 0, ">": place > 0,
-                ">=": place >= 0}[op]
+        return {
+            "==": place == 0,
+            "!=": place != 0,
+            "<": place < 0,
+            "<=": place <= 0,
+            ">": place > 0,
+            ">=": place >= 0,
+        }[op]
     if type(found) is not str or type(value) is not str:
         found, value = naive_figure(found), naive_figure(value)
     kinds = [float if type(x) is int else type(x) for x in (found, value)]
@@ -335,8 +458,9 @@ def naive_one(found, op, value):
         same = math.isnan(found) and math.isnan(value)
         return same if op == "==" else not same if op == "!=" else False
     sign = (found > value) - (found < value)
-    return {"==": sign == 0, "!=": sign != 0, "<": sign < 0, "<=": sign <= 0, ">": sign > 0,
-            ">=": sign >= 0}[op]
+    return {"==": sign == 0, "!=": sign != 0, "<": sign < 0, "<=": sign <= 0, ">": sign > 0, ">=": sign >= 0}[
+        op
+    ]
 
 
 def naive_figure(value):

@@ -55,7 +55,8 @@ class Field:
         first, *rest = self.path
         plain = _FIRST.fullmatch(first) and first.lower() not in RESERVED
         return (first if plain else _bracket(first)) + "".join(
-            f".{key}" if _PLAIN.fullmatch(key) else _bracket(key) for key in rest)
+            f".{key}" if _PLAIN.fullmatch(key) else _bracket(key) for key in rest
+        )
 
 
 def lookup(values: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

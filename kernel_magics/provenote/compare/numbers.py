@@ -20,8 +20,15 @@ THIN = "\u202f"
 Direction = Literal["lower", "higher", "zero", ""]
 ARROWS: dict[Direction, str] = {"lower": "↓", "higher": "↑", "zero": "→0", "": ""}
 
-_SPECIAL = {"nan": math.nan, "inf": math.inf, "+inf": math.inf, "-inf": -math.inf,
-            "infinity": math.inf, "+infinity": math.inf, "-infinity": -math.inf}
+_SPECIAL = {
+    "nan": math.nan,
+    "inf": math.inf,
+    "+inf": math.inf,
+    "-inf": -math.inf,
+    "infinity": math.inf,
+    "+infinity": math.inf,
+    "-infinity": -math.inf,
+}
 _LOWER = """loss error err rmse mse mae mape smape msle rmsle logloss nll deviance perplexity ppl brier
 wer cer time seconds sec secs s ms latency duration bytes mb size rss memory regret distance eer fpr fnr"""
 _HIGHER = """acc accuracy auc auroc auprc f1 fbeta precision recall sensitivity specificity tpr tnr r2 score
@@ -130,7 +137,7 @@ def change(value: Any, base: Any, places: int | None = None) -> str:
         return ""
     if new == old:
         return "="
-    places = max(decimals([new, old]), decimals([new - old])) if places is None else places
+    places = decimals([new, old]) if places is None else places
     words = text(float(new - old), places)
     return words if words.startswith(MINUS) else f"+{words}"
 
@@ -153,7 +160,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s" if seconds >= 0.0995 or not seconds else f"{seconds * 1000:.0f} ms"
     for large, small, size, unit in (("d", "h", 86400, 3600), ("h", "m", 3600, 60), ("m", "s", 60, 1)):
-        if seconds >= size or small == "s":
+        if seconds >= size - unit / 2 or small == "s":
             whole = round(seconds / unit)
             first, rest = divmod(whole, size // unit)
             return f"{first} {large} {rest} {small}" if rest else f"{first} {large}"

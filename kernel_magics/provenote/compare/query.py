@@ -148,8 +148,9 @@ def bound(field: Field, rows: Iterable[Row]) -> Field:
     if not field.bare:
         return field
     rows = list(rows)
-    found = [kind for kind in KEYED
-             if any(lookup(getattr(row, kind), field.path) is not None for row in rows)]
+    found = [
+        kind for kind in KEYED if any(lookup(getattr(row, kind), field.path) is not None for row in rows)
+    ]
     if len(found) == 2:
         both = " or ".join(f"`{Field((kind, *field.path))}`" for kind in KEYED)
         raise QueryError(f"{str(field)!r} is both a metric and a parameter", f"Say which: {both}")
@@ -252,7 +253,7 @@ class _Reader:
                 self.fail(f"a comparison, since {path[0]} has no parts")
             path.append(self.key())
         if path[0] in KEYED and len(path) == 1:
-            self.fail(f"a key, as {path[0]}.depth or {path[0]}[\"a b\"]")
+            self.fail(f'a key, as {path[0]}.depth or {path[0]}["a b"]')
         return Field(tuple(path))
 
     def key(self) -> str:
@@ -260,14 +261,14 @@ class _Reader:
             key = _KEY.match(self.text, self.at + 1)
             if not key:
                 self.at += 1
-                self.fail("a name after the dot; other keys as [\"train/loss\"]")
+                self.fail('a name after the dot; other keys as ["train/loss"]')
             self.at = key.end()
             return key[0]
         self.at += 1
         self.peek()
         key = _TEXT.match(self.text, self.at)
         if not key:
-            self.fail("a key in quotes, as [\"train/loss\"]")
+            self.fail('a key in quotes, as ["train/loss"]')
         self.at = key.end()
         self.expect("]")
         return _unquoted(key)
@@ -328,8 +329,9 @@ class _Reader:
         rest = self.text[self.at :].lstrip()
         found = f"found {rest[:12]!r}" if rest else "found the end"
         at = len(self.text) - len(rest) + 1 if rest else len(self.text) + 1
-        raise QueryError(f"query, column {at}: expected {expected}, {found}",
-                         "The language: `provenote runs --help`", at)
+        raise QueryError(
+            f"query, column {at}: expected {expected}, {found}", "The language: `provenote runs --help`", at
+        )
 
 
 def _typed(field: Field, op: str, text: str, quoted: bool) -> tuple[str, Value]:

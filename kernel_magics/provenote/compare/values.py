@@ -172,5 +172,13 @@ def _ordered(left: Any, op: str, right: Any) -> bool:
     if left != left or right != right:
         both = left != left and right != right
         return both if op == "==" else op == "!=" and not both
-    return bool({"==": left == right, "!=": left != right, "<": left < right, "<=": left <= right,
-                 ">": left > right, ">=": left >= right}[op])
+    return bool(
+        {
+            "==": left == right,
+            "!=": left != right,
+            "<": left < right,
+            "<=": left <= right,
+            ">": left > right,
+            ">=": left >= right,
+        }[op]
+    )

@@ -1,0 +1,135 @@
+"""A `View` as one self-contained block of HTML: no script, no address outside, every text escaped.
+
+It is what a saved notebook, a mail or a pull request keeps. Where a reader strips the style sheet, tables,
+headings and words remain.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from html import escape
+
+from provenote.render.legible import middle, visible
+from provenote.render.roles import MARKS
+from provenote.render.style import sheet
+from provenote.view import Cell, Facts, Line, Mark, Part, Picture, Table, Text, View
+
+CELL = 60
+"""The most characters one value of a table takes; its title holds the whole."""
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def render(view: View) -> str:
+    """Return the block of a view."""
+    return block(*(part(each) for each in view.parts))
+
+
+def block(*inner: str) -> str:
+    """Wrap pieces of HTML as one block with its style sheet."""
+    return f'<div class="pn"><style>{sheet()}</style>{"".join(inner)}</div>'
+
+
+def part(part: Part) -> str:
+    """Return one part of a view."""
+    if isinstance(part, Table):
+        return _table(part)
+    if isinstance(part, Facts):
+        return _facts(part)
+    if isinstance(part, Picture):
+        return picture(part)
+    if isinstance(part, Text):
+        lines = "\n".join(map(text, part.text.split("\n")))
+        return f'<pre class="pn-p">{lines}</pre>'
+    return _line(part)
+
+
+def text(value: str, limit: int | None = None) -> str:
+    """Escape a text; one that is longer than ``limit`` is cut in the middle."""
+    shown = visible(value)
+    return escape(shown if limit is None else middle(shown, limit))
+
+
+def prose(value: str) -> str:
+    """Escape a sentence and set its commands in back quotes as code."""
+    return _CODE.sub(lambda found: f"<code>{found[1]}</code>", text(value))
+
+
+def mark(mark: Mark) -> str:
+    """Return a mark as a small shape with its word as title."""
+    if not mark:
+        return ""
+    shape = MARKS[mark]
+    return (
+        f'<span class="pn-m pn-{shape.role}" role="img" aria-label="{shape.word}" title="{shape.word}">'
+        f"{shape.glyph}</span>"
+    )
+
+
+def picture(part: Picture) -> str:
+    """Return a picture as a data address, so that it needs no other file."""
+    data = base64.b64encode(part.png).decode("ascii")
+    return f'<img src="data:image/png;base64,{data}" alt="{text(part.alt)}">'
+
+
+def _line(line: Line) -> str:
+    aside = f'<span class="pn-muted pn-end">{text(line.aside)}</span>' if line.aside else ""
+    words = f"<span{_role(line.role)}>{prose(line.text)}</span>"
+    return f'<div class="pn-l">{mark(line.mark)}{words}{aside}</div>'
+
+
+def _facts(facts: Facts) -> str:
+    pairs = "".join(
+        f"<dt>{text(name, CELL)}</dt><dd{_title(cell)}{_role(cell.role)}>{prose(cell.text)}</dd>"
+        for name, cell in facts.pairs
+    )
+    return f'{_caption(facts.caption)}<dl class="pn-d">{pairs}</dl>'
+
+
+def _table(table: Table) -> str:
+    foot = "".join(f'<div class="pn-f">{prose(line)}</div>' for line in table.foot)
+    if not table.rows:
+        return f'{_caption(table.caption)}<div class="pn-f">{prose(table.empty)}</div>{foot}'
+    names = ["pn-num" if column.align == "right" else "" for column in table.columns]
+    names[0] = f"pn-first {names[0]}".strip()
+    heads = "".join(
+        f'<th scope="col"{_class(name)}>{text(column.heading, CELL)}</th>'
+        for name, column in zip(names, table.columns, strict=True)
+    )
+    marks: Sequence[Mark] = table.marks or [""] * len(table.rows)
+    rows = "".join(f"<tr>{_row(row, names, sign)}</tr>" for row, sign in zip(table.rows, marks, strict=True))
+    return (
+        f'{_caption(table.caption)}<table class="pn-t" role="table"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{foot}"
+    )
+
+
+def _row(row: Sequence[Cell], names: Sequence[str], sign: Mark) -> str:
+    first, *rest = row
+    head = f'<th scope="row"{_class(names[0], first)}{_title(first)}>'
+    cells = [f"{head}{mark(sign)}{text(first.text, CELL)}</th>"]
+    cells += [
+        f"<td{_class(name, cell)}{_title(cell)}>{text(cell.text, CELL)}</td>"
+        for name, cell in zip(names[1:], rest, strict=True)
+    ]
+    return "".join(cells)
+
+
+def _caption(caption: str) -> str:
+    return f'<div class="pn-h">{text(caption)}</div>' if caption else ""
+
+
+def _role(role: str) -> str:
+    return "" if role == "plain" else f' class="pn-{role}"'
+
+
+def _class(name: str, cell: Cell | None = None) -> str:
+    names = " ".join(filter(None, (name, f"pn-{cell.role}" if cell and cell.role != "plain" else "")))
+    return f' class="{names}"' if names else ""
+
+
+def _title(cell: Cell) -> str:
+    full = cell.title or (cell.text if len(cell.text) > CELL else "")
+    return f' title="{text(full)}"' if full else ""
