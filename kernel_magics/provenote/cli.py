@@ -155,14 +155,14 @@ def run(words: Sequence[str], context: Context) -> tuple[View, bool]:
     ProvenoteError
         With one line for the person who asked.
     """
-    from provenote.view import Line
+    from provenote.view import Text
 
     if not words or words[0] in ("-h", "--help", "help"):
-        return View([Line(overview().rstrip())]), False
+        return View([Text(overview().rstrip())]), False
     try:
         verb, positional, options, as_json = parse(words)
     except _Help as text:
-        return View([Line(str(text).rstrip())]), False
+        return View([Text(str(text).rstrip())]), False
     options = {name: value for name, value in options.items() if value is not None}
     return verb.function(context, *positional, **options), as_json
 
