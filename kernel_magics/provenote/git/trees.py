@@ -72,6 +72,8 @@ def build(repo: pygit2.Repository, base: pygit2.Tree | None, changes: Mapping[st
         else:
             builder.insert(name, change[0], change[1])
     for name, inner in below.items():
+        if changes.get(name) is not None:
+            continue  # a folder became a file: what was below it is gone
         entry = builder.get(name)
         old = repo[entry.id] if entry is not None and entry.filemode == FOLDER else None
         tree = build(repo, old, inner)
