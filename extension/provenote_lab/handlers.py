@@ -47,9 +47,9 @@ class RunsHandler(_Handler):
 
     The answer is ``{"schema", "rows", "removed", "whole", "version", "hidden", "project", "projects",
     "problem"}``. ``rows`` are those of ``provenote runs --json``; with ``since=<version>`` only those that
-    changed since then (``whole`` is false, ``removed`` names those that are gone). ``project`` is ``{path, name,
-    branch}``, or null with the reason and the next step in ``problem`` when the server's root folder is in no
-    project and holds none.
+    changed since then (``whole`` is false, ``removed`` names those that are gone). ``project`` is
+    ``{path, name, branch}``, or null with the reason and the next step in ``problem`` when the server's root
+    folder is in no project and holds none.
     """
 
     @web.authenticated

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,8 @@ class ProvenoteLab(LoggingConfigurable):
         self._root = Path(server.root_dir)
         self._listings: dict[tuple[str, bool], Listing] = {}
         self._signatures: dict[str, Signature] = {}
-        self._reading = asyncio.Lock()
+        # One thread for all readings: the index's SQLite connection belongs to the thread that opened it.
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="provenote")
         assert server.event_logger is not None, "the server makes its event logger before it loads extensions"
         self._events = server.event_logger
         self._events.register_event_schema(RUNS_CHANGED)
@@ -75,12 +78,14 @@ class ProvenoteLab(LoggingConfigurable):
     async def runs(self, project: str | None, everything: bool, since: str | None) -> dict[str, Any]:
         """Return the answer to ``GET provenote/runs``: see `RunsHandler`."""
         self._start()
-        async with self._reading:
-            return await asyncio.to_thread(self._read_runs, project, everything, since)
+        return await self._off_the_loop(lambda: self._read_runs(project, everything, since))
 
     async def run(self, project: str | None, run: str) -> dict[str, Any]:
         """Return the answer to ``GET provenote/runs/<id>``: see `RunHandler`."""
-        return await asyncio.to_thread(self._read_run, project, run)
+        return await self._off_the_loop(lambda: self._read_run(project, run))
+
+    async def _off_the_loop(self, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
     def _read_runs(self, path: str | None, everything: bool, since: str | None) -> dict[str, Any]:
         from provenote.stores import index  # brings pygit2: not before somebody asks
