@@ -1,0 +1,118 @@
+"""Jobs on this machine: one supervisor process for each, in a session of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from provenote.errors import WorldError
+from provenote.jobs import folder as folders
+from provenote.jobs.spec import THREAD_VARIABLES, JobSpec
+from provenote.jobs.state import JobState
+from provenote.workspace import Workspace
+
+# What belongs to the notebook or job that we are called from, and not to the one that we start.
+_OUTER = ("PROVENOTE_RUN", "PROVENOTE_JOB", "PROVENOTE_DOC", "JPY_SESSION_NAME", "JPY_PARENT_PID")
+
+
+class LocalExecutor:
+    """Start each job's supervisor as a process that outlives this one.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose jobs these are.
+    address : str
+        Not used: there is only one local machine.
+    """
+
+    def __init__(self, workspace: Workspace, address: str = "") -> None:
+        self._workspace = workspace
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._tails: dict[str, folders.Tail] = {}
+
+    def submit(self, spec: JobSpec) -> str:
+        """Start the job and return its id; one that runs or has succeeded is not started again."""
+        folder, lease = folders.create(self._workspace.home, spec)
+        if lease is None:
+            return folder.id
+        attempt = folder.attempt(folders.Tail(folder).state_as_written().attempt)
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "provenote.jobs.supervisor",
+            str(folder.path),
+            "--lease",
+            str(lease),
+        ]
+        try:
+            with (attempt / "log.txt").open("ab") as log:
+                self._children[folder.id] = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=(self._workspace.dvc_root / spec.notebook).parent,
+                    env=environment(spec),
+                    pass_fds=[lease],
+                    start_new_session=True,  # Ctrl-C in the terminal reaches us only, and we ask it to stop
+                )
+        except OSError as error:
+            folder.append({"state": "failed", "reason": f"its supervisor could not start: {error.strerror}"})
+            raise WorldError(
+                f"the job's supervisor could not start ({error.strerror})", "Try again"
+            ) from error
+        finally:
+            os.close(lease)
+        return folder.id
+
+    def status(self, job: str) -> JobState:
+        """Return how far it is; a job that nobody works for any more is ``lost``."""
+        child = self._children.get(job)
+        if child is not None:
+            child.poll()  # no zombies
+        tail = self._tails.setdefault(job, folders.Tail(self._folder(job)))
+        return tail.state()
+
+    def cancel(self, job: str) -> None:
+        """Ask it to stop: its kernel is interrupted, then killed. Returns at once."""
+        self._folder(job).ask_cancel()
+
+    def logs(self, job: str, start: int = 0) -> str:
+        """Return what it printed, from character ``start`` on."""
+        folder = self._folder(job)
+        path = folder.attempt(folder.state().attempt) / "log.txt"
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")[start:]
+        except FileNotFoundError:
+            return ""
+
+    def _folder(self, job: str) -> folders.JobFolder:
+        return folders.JobFolder(self._workspace.home / "jobs" / job)
+
+
+def environment(spec: JobSpec) -> dict[str, str]:
+    """Return the environment of a job: ours, without what belongs to an outer notebook, and its threads.
+
+    The hash seed is fixed unless the user fixed another: a set must not change its order from run to run.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in _OUTER}
+    if spec.kind == "notebook":  # a sweep's own process computes nothing, and its jobs set theirs
+        env.update({name: str(spec.threads) for name in THREAD_VARIABLES if name not in os.environ})
+    env.setdefault("PYTHONHASHSEED", "0")
+    return {**env, **spec.env}
+
+
+def cores() -> int:
+    """Return how many processors this process may use: affinity and the container's quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            count = min(count, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, count)

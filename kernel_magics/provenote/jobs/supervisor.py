@@ -1,0 +1,239 @@
+"""The process that owns one job: ``python -m provenote.jobs.supervisor FOLDER --lease FD``.
+
+It opens the job's run, runs the notebook in a kernel of its own, writes down what happens, and ends the run
+with the truth. It leaves with nothing running, however it ends (`provenote.jobs.warden`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenote.errors import ProvenoteError, UsageError
+from provenote.git.command import blobs
+from provenote.jobs import notebook as notebooks
+from provenote.jobs.warden import Warden
+
+if TYPE_CHECKING:
+    from provenote.jobs.control import Control
+    from provenote.jobs.folder import JobFolder
+    from provenote.jobs.notebook import Notebook
+    from provenote.jobs.outcome import Outcome
+    from provenote.jobs.recorder import JobRecorder
+    from provenote.jobs.spec import JobSpec
+    from provenote.jobs.state import JobState
+    from provenote.tracking.active import ActiveRun
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one attempt of a job; the exit status is 0 when it succeeded, else 1."""
+    parser = argparse.ArgumentParser(prog="provenote.jobs.supervisor")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--lease", type=int, default=None)
+    options = parser.parse_args(arguments)
+    warden = Warden()  # first of all: its fork must inherit nothing, and no thread may run yet
+
+    from provenote.jobs.folder import JobFolder, Tail
+    from provenote.jobs.outcome import Outcome, as_error
+
+    folder = JobFolder(options.folder)
+    lease = options.lease if options.lease is not None else folder.lease()
+    if lease is None:
+        return 1  # somebody else works for this job
+    os.set_inheritable(lease, False)
+    state = Tail(folder).state_as_written()
+    try:
+        folder.append({"state": "claimed", "attempt": state.attempt, "pid": os.getpid()})
+        spec = folder.spec
+        if spec.kind == "sweep":
+            from provenote.jobs.coordinator import run_sweep
+
+            outcome = run_sweep(folder, spec, state)
+        else:
+            outcome = run_notebook(folder, spec, state, warden)
+    except Exception as error:
+        traceback.print_exc()
+        outcome = Outcome("failed", f"{type(error).__name__}: {error}", as_error(error))
+    finally:
+        warden.close()
+    folder.append({
+        "state": outcome.state, "reason": outcome.reason, "error": outcome.error, **outcome.facts,
+    })  # fmt: skip
+    os.close(lease)
+    return 0 if outcome.state == "succeeded" else 1
+
+
+def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Warden) -> Outcome:
+    """Run a notebook job as one run.
+
+    Parameters
+    ----------
+    folder : JobFolder
+    spec : JobSpec
+    state : JobState
+        As it was queued: which attempt, for which parent run.
+    warden : Warden
+
+    Raises
+    ------
+    ProvenoteError
+        If the run cannot be opened or the notebook has vanished.
+    """
+    from provenote import config, workspace
+    from provenote.jobs.control import Control
+    from provenote.jobs.evidence import Evidence
+    from provenote.jobs.outcome import as_error, end_run
+    from provenote.jobs.recorder import JobRecorder, write_whole
+    from provenote.tracking import active
+
+    folder.append({"state": "preparing"})
+    place = workspace.find()
+    control = Control(folder, spec.timeout, warden)
+    control.start()
+    attempt = folder.attempt(state.attempt)
+    path = place.dvc_root / spec.notebook
+    source = _source(place.top, path, spec)
+    recorder = JobRecorder(folder, attempt, control)
+    evidence = Evidence(spec, path, recorder, config.load(place.dvc_root))
+    active.set_evidence(evidence)
+    job = {
+        "id": folder.id,
+        "attempt": state.attempt,
+        "notebook": spec.notebook,
+        "blob": spec.blob,
+        "given": spec.given,
+        "kernel": spec.kernel,
+        "threads": spec.threads,
+        "timeout": spec.timeout,
+        "cell_timeout": spec.cell_timeout,
+        "hash_seed": os.environ.get("PYTHONHASHSEED"),
+    }
+    run = active.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job)
+    evidence.run_folder = run.folder
+    folder.append({"state": "starting", "run": run.id})
+    try:
+        data = notebooks.prepare(source, spec.given)
+        write_whole(attempt / "source.ipynb", notebooks.dump(data))
+        recorder.total = sum(_counts(cell) for cell in data["cells"])
+        outcome = _execute(folder, spec, data, attempt / "source.ipynb", recorder, control, run)
+    except BaseException as error:
+        control.stop()
+        run.end("failed", f"{type(error).__name__}: {error}", ended_by="job")
+        raise
+    control.stop()
+    recorder.close()
+    folder.append({"state": "publishing"})
+    output = attempt / "out.ipynb"
+    if spec.output:
+        try:
+            write_whole(Path(spec.output), output.read_bytes())
+            output = Path(spec.output)
+        except (ProvenoteError, OSError) as error:  # the run is what it is; only its copy is missing
+            outcome.error = as_error(error)
+    outcome.facts["output"] = str(output)
+    run.record({"extra": {"cells": recorder.cells}})
+    end_run(run, outcome)
+    return outcome
+
+
+def _source(top: Path, path: Path, spec: JobSpec) -> Notebook:
+    """Return the notebook as it was when the job was made, whatever became of the file since.
+
+    Raises
+    ------
+    ProvenoteError
+        If neither Git nor the disk has it any more.
+    """
+    content = next(blobs(top, [spec.blob]), None)
+    if content is None:
+        found = notebooks.read(path)
+        if found.blob != spec.blob:
+            raise UsageError(
+                f"{spec.notebook} has changed since the job was made", "Run it anew: `provenote job run`"
+            )
+        return found
+    return notebooks.parse(path, content)
+
+
+def _counts(cell: dict[str, Any]) -> bool:
+    return cell["cell_type"] == "code" and notebooks.INJECTED not in cell["metadata"].get("tags", [])
+
+
+def _execute(
+    folder: JobFolder,
+    spec: JobSpec,
+    data: dict[str, Any],
+    document: Path,
+    recorder: JobRecorder,
+    control: Control,
+    run: ActiveRun,
+) -> Outcome:
+    """Run the cells and judge how it went."""
+    from provenote import config
+    from provenote.jobs import kernels, memory
+    from provenote.jobs.outcome import Outcome
+
+    kernels.quick_imports()
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from provenote.jobs import engine
+    from provenote.jobs.control import Stopped
+
+    settings = config.load(run.workspace.dvc_root)
+    env = {**os.environ, "PROVENOTE_RUN": run.id, "PROVENOTE_JOB": folder.id}
+    options = {
+        "source": spec.notebook, "document": document, "folder": os.getcwd(), "env": env,
+        "cell_timeout": spec.cell_timeout or None, "output_limit": settings.output_limit,
+    }  # fmt: skip
+    before = memory.oom_kills()
+    early: engine.EarlyEnd | None = None
+    broken: Exception | None = None
+    try:
+        engine.run(data, spec.kernel, recorder, options)
+    except engine.EarlyEnd as end:
+        early = end
+    except Stopped:
+        pass
+    except (CellTimeoutError, DeadKernelError) as error:
+        broken = error
+    except Exception:
+        if control.verdict is None:
+            if recorder.process is not None and not recorder.cells:
+                code = recorder.process.poll()
+                reason = f"the kernel {spec.kernel!r} did not start ({engine.exit_signal(code)})"
+                mend = f"See its last words: `provenote job logs {folder.id[:8]}`"
+                traceback.print_exc()
+                return Outcome("failed", reason, {"kind": "WorldError", "what": reason, "mend": mend})
+            raise
+    failed = recorder.failed_cell
+    where = f"cell {failed['number']}" if failed else "between two cells"
+    facts = {"failed_cell": failed} if failed else {}
+    if control.verdict == "timed_out":
+        return Outcome("timed_out", f"{where}: {spec.timeout:g} s for the whole notebook", None, facts)
+    if control.verdict == "cancelled":
+        return Outcome("cancelled", where, None, facts)
+    if isinstance(broken, CellTimeoutError):
+        return Outcome("timed_out", f"{where}: {spec.cell_timeout:g} s for one cell", None, facts)
+    if broken is not None:
+        code = recorder.process.poll() if recorder.process is not None else None
+        if code == -9 and memory.oom_kills() > before:
+            return Outcome("oom_killed", f"{where}: out of memory", None, facts)
+        return Outcome("killed", f"{where}: the kernel died ({engine.exit_signal(code)})", None, facts)
+    if early is not None and early.code != 0:
+        return Outcome("failed", f"{where}: SystemExit: {early.code}", None, facts)
+    if early is not None:
+        left = recorder.total - recorder.number
+        words = f"cell {recorder.number} ended the notebook on purpose; {left} cells did not run"
+        return Outcome("succeeded", words if left else None)
+    if failed:
+        words = f"{failed['ename']}: {failed['evalue']}" if failed["evalue"] else str(failed["ename"])
+        return Outcome("failed", f"{where}: {words}", None, facts)
+    return Outcome("succeeded")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
