@@ -263,6 +263,7 @@ def _document(
         "reads": events.reads,
         "environment": meta.get("environment"),
         "python": meta.get("python"),
+        "machine": meta.get("machine"),
         "resources": events.resources,
         "kind": meta.get("kind"),
         "job": meta.get("job"),

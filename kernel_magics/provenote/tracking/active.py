@@ -408,6 +408,7 @@ def _meta(
         "environment": lock.sha256,
         "lock": lock.text,
         "python": lock.python,
+        "machine": environment.facts(),
     }
 
 
@@ -419,11 +420,12 @@ def _user() -> str | None:
 
 
 def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config.Settings) -> ActiveRun:
-    from provenote.tracking import resources
+    from provenote.tracking import environment, imports, resources
 
-    sampler = resources.Sampler(run.workspace.dvc_root)
+    sampler = resources.Sampler(run.workspace.dvc_root, lambda figures: run.record({"resources": figures}))
     sampler.start()
     run.at_end(lambda: run.record({"resources": sampler.stop()}))
+    run.at_end(lambda: run.record({"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}))
     if settings.autolog:
         from provenote.tracking import autolog
 
