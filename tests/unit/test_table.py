@@ -71,10 +71,10 @@ RUNS = [
 
 def test_a_table_shows_what_differs_and_what_to_look_at():
     assert shown(RUNS[:3]) == [
-        "  run    state      age  depth    lr  opt.lr   rmse ↓    r2 ↑  flags",
-        "✓ hgb-1  finished  12 m      8  0.10    0.01   61.400  0.8760",
-        "✗ hgb-2  failed    12 m      4  0.05    0.02  164.092  0.8301  KeyError: 'x', out of order",
-        "✓ hgb-3  finished  12 m      4  0.10    0.01      NaN       –  reproduced, best, 2 notes ★",
+        "  run    state      age  depth    lr  opt.lr  rmse ↓    r2 ↑  flags",
+        "✓ hgb-1  finished  12 m      8  0.10    0.01    61.4  0.8760",
+        "✗ hgb-2  failed    12 m      4  0.05    0.02   164.1  0.8301  KeyError: 'x', out of order",
+        "✓ hgb-3  finished  12 m      4  0.10    0.01     NaN       –  reproduced, best, 2 notes ★",
     ]
 
 

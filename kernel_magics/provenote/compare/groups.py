@@ -129,7 +129,7 @@ def table(groups: Sequence[Group], by: Sequence[Field], total: int, limit: int) 
 
 def _metric_columns(key: str, groups: Sequence[Group], leading: bool) -> list[tuple[Column, list[Cell]]]:
     spreads = [each.metrics[key] for each in groups]
-    places = numbers.decimals([v for s in spreads for v in (s.mean, s.least, s.greatest)])
+    places = numbers.decimals([v for s in spreads for v in (s.mean, s.sd, s.least, s.greatest)])
     means = [Cell(numbers.text(s.mean, places, grouped=True)) for s in spreads]
     sds = [
         Cell(f"± {numbers.text(s.sd, places)}")
