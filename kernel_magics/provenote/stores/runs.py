@@ -143,7 +143,8 @@ def publish(
         cleared = trees.build(repo, base, {overlay: None})
         tree = trees.build(repo, repo[cleared], changes)
         who = trees.signature(repo)
-        subject = " ".join(str(meta["label"]).split())[:100] or "run"
+        printable = re.sub(r"[\x00-\x1f\x7f]", " ", str(meta["label"]))  # a NUL would end the message for Git
+        subject = " ".join(printable.split())[:100] or "run"
         message = f"provenote: {subject}\n\n{TRAILER}: {overlay}\n"
         commit = str(repo.create_commit(None, who, who, message, tree, [meta["baseline"]]))
         name, commit = _name(repo, meta, commit)
