@@ -1,6 +1,7 @@
-"""Names and versions as GTO and DVC write them: models, stages, `NAME@v1.2.3`, and the slug for what is no name.
+"""Names and versions as GTO and DVC write them: models, stages, ``NAME@v1.2.3``; a slug for what is no name.
 
-Grammar: https://github.com/iterative/gto (constants.py); a tag is ``<path>=<model>@v1.2.3`` or ``<path>=<model>#<stage>#<n>``.
+Grammar: https://github.com/iterative/gto (constants.py). A tag is ``<path>=<model>@v1.2.3`` or
+``<path>=<model>#<stage>#<n>``.
 People's names are ours: lower-case ASCII, so that no two look alike.
 """
 
@@ -131,16 +132,15 @@ def slug(text: str) -> str:
 
 
 def person(text: str) -> str:
-    """Return the nearest person's name in a policy to ``text`` (``Ada L.`` becomes ``ada-l``); ``me`` if nothing stays."""
+    """Return the nearest name of a person in a policy (``Ada L.`` becomes ``ada-l``), at worst ``me``."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9._-]+", "-", plain)[:40].strip("-._") or "me"
 
 
 def visible(text: str) -> str:
-    """Return ``text`` on one line, with control, direction and other unseen characters shown as their code."""
-    return "".join(
-        character
-        if character == " " or unicodedata.category(character)[0] not in "CZ"
-        else f"\\u{ord(character):04x}"
-        for character in text
-    )
+    """Return ``text`` on one line, with control, direction and other unseen characters as their code."""
+    shown = []
+    for character in text:
+        unseen = character != " " and unicodedata.category(character)[0] in "CZ"
+        shown.append(f"\\u{ord(character):04x}" if unseen else character)
+    return "".join(shown)

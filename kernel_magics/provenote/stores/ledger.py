@@ -2,7 +2,7 @@
 
 - A file's name tells its content (a hash), so two clones never write one path differently: any two
   states merge by plain union, and the order of commits means nothing.
-- `append` adds files in one commit and moves the branch only if nobody else did meanwhile; then it tries again.
+- `append` adds files in one commit and moves the branch only if nobody did meanwhile; else it tries again.
 - `read` refuses a branch in whose history any commit changed or removed a file, and one that is shallow:
   it returns the whole truth or none of it.
 - `exchange` fetches, unites and pushes until both sides are equal.
@@ -134,8 +134,9 @@ class Ledger:
         if self._git(*search, "--format=", commit, "--").strip():
             said = self._git(*search, "--format=%H", "-1", commit, "--").decode(errors="replace").split("\n")
             names = [line for line in said if line]
+            culprit = f"commit {names[0][:12]} changed or removed {names[-1]}"
             raise Refused(
-                f"the governance ledger was tampered with: commit {names[0][:12]} changed or removed {names[-1]}",
+                f"the governance ledger was tampered with: {culprit}",
                 f"Go back to the last good commit: `git log --stat {self.branch}`",
             )
 

@@ -38,7 +38,7 @@ RSA_BITS = 3072
 TOUCHED = 0x01
 """Flag of a security key: its user was present (PROTOCOL.u2f)."""
 
-# Orders of the curves' groups (FIPS 186-4, appendix D.1.2): of (r, s) and its twin (r, n - s) we keep the smaller.
+# Orders n of the curves' groups (FIPS 186-4, appendix D.1.2): of (r, s) and (r, n - s) we keep the smaller.
 _ORDER = {
     256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     384: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,

@@ -1,0 +1,243 @@
+"""One signed event of the ledger: how it is written, and how one file becomes an `Event` or is refused. Pure.
+
+A file is one canonical JSON line followed by an SSH signature of that line; its name is the SHA-256 of the
+whole file. Both parts have exactly one form, so nobody can make a second event out of another's. Every vote,
+check and release repeats the whole subject and the stage: it counts for nothing else.
+"""
+
+from __future__ import annotations
+
+import calendar
+import json
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provenote.registry import names
+from provenote.registry.subject import BadEvent, Subject
+from provenote.stores import signatures
+from provenote.stores.digest import canonical, sha256_bytes
+from provenote.stores.keys import Signer
+from provenote.stores.signatures import PublicKey
+
+NAMESPACE = "provenote-event@v1"
+FORMAT = 1
+LARGEST = 64 * 1024
+"""Bytes of one event with its signature."""
+
+TYPES = ("request", "vote", "comment", "check", "withdraw", "release", "recall", "checkpoint")
+ABOUT_A_PROMOTION = ("vote", "comment", "check", "withdraw", "release")
+WITH_SUBJECT = ("request", "vote", "check", "release", "recall")
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+_AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+_PATH = re.compile(r"e/([0-9a-f]{2})/([0-9a-f]{62})")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A file of the ledger whose form and signature hold; whether it counts is `fold`'s matter.
+
+    Parameters
+    ----------
+    id : str
+        SHA-256 of the file.
+    key : PublicKey
+        What signed it.
+    type : str
+        One of `TYPES`, or one of a later release, which means nothing here.
+    by : str
+        The person, as the event says.
+    at : int
+        When, as the event says; seconds since 1970.
+    project, policy : str
+        The project, and the SHA-256 of the policy that its author went by.
+    prev : tuple of str
+        The events that its author had seen and nobody had built on.
+    promotion : str or None
+        The request that it is about.
+    subject : Subject or None
+    stage : str or None
+    body : mapping
+        Everything it says.
+    """
+
+    id: str
+    key: PublicKey
+    type: str
+    by: str
+    at: int
+    project: str
+    policy: str
+    prev: tuple[str, ...]
+    promotion: str | None
+    subject: Subject | None
+    stage: str | None
+    body: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return a text of the body, ``""`` if there is none."""
+        value = self.body.get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def why(self) -> str:
+        """The reason that its author gave."""
+        return self.text("why")
+
+
+def compose(by: str, at: int, project: str, policy: str, prev: list[str], **body: Any) -> bytes:
+    """Return the canonical line of a new event; a random nonce makes it unlike any other."""
+    subject = body.pop("subject", None)
+    line: dict[str, Any] = {
+        "v": FORMAT,
+        "nonce": secrets.token_hex(16),
+        "project": project,
+        "by": by,
+        "at": timestamp(at),
+        "policy": policy,
+        "prev": sorted(prev),
+        **{name: value for name, value in body.items() if value is not None},
+    }
+    if subject is not None:
+        line["subject"] = subject.to_json()
+    return canonical(line)
+
+
+def seal(line: bytes, signer: Signer) -> tuple[str, bytes]:
+    """Sign a line and return ``(path, content)`` of its file."""
+    content = line + signer.sign(line, NAMESPACE)
+    name = sha256_bytes(content)
+    return f"e/{name[:2]}/{name[2:]}", content
+
+
+def event_id(path: str) -> str | None:
+    """Return the id that a path of the ledger claims, or None if it is no event's path."""
+    found = _PATH.fullmatch(path)
+    return found[1] + found[2] if found else None
+
+
+def parse(name: str, content: bytes) -> Event:
+    """Read one event file.
+
+    Parameters
+    ----------
+    name : str
+        The id that its path claims.
+    content : bytes
+        The file.
+
+    Raises
+    ------
+    BadEvent, BadSignature
+        If it is not exactly an event with a signature that holds.
+    """
+    if len(content) > LARGEST:
+        raise BadEvent(f"larger than {LARGEST} bytes")
+    if sha256_bytes(content) != name:
+        raise BadEvent("its name is not the hash of its content")
+    line, feed, armored = content.partition(b"\n")
+    if not feed or signatures.canonical(armored) != armored:
+        raise BadEvent("its signature is not written in the one form")
+    key = signatures.verify(line + b"\n", armored, NAMESPACE)
+    return _event(name, key, _line(line + b"\n"))
+
+
+def _line(line: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(line)
+        same = canonical(body) == line  # duplicate keys, other spacing and escapes, floats: all differ
+    except (ValueError, RecursionError) as error:
+        raise BadEvent(f"not a canonical JSON line: {error}") from None
+    if not same or not isinstance(body, dict):
+        raise BadEvent("not a canonical JSON line")
+    return body
+
+
+def _event(name: str, key: PublicKey, body: dict[str, Any]) -> Event:
+    if body.get("v") != FORMAT or body.get("v") is True:
+        raise BadEvent(f"of format {ascii(body.get('v'))}, which this version of Provenote does not know")
+    for field in ("nonce", "project", "type", "by", "at", "policy"):
+        if not isinstance(body.get(field), str):
+            raise BadEvent(f"it lacks {field!r}")
+    prev = body.get("prev")
+    if not isinstance(prev, list) or not all(isinstance(item, str) and _HEX.fullmatch(item) for item in prev):
+        raise BadEvent("'prev' is no list of event ids")
+    if prev != sorted(set(prev)):
+        raise BadEvent("'prev' is not sorted")
+    kind = body["type"]
+    promotion, stage = body.get("promotion"), body.get("stage")
+    subject = Subject.from_json(body["subject"]) if body.get("subject") is not None else None
+    if promotion is not None and not (isinstance(promotion, str) and _HEX.fullmatch(promotion)):
+        raise BadEvent("'promotion' is no event id")
+    if stage is not None and not (isinstance(stage, str) and names.STAGE.fullmatch(stage)):
+        raise BadEvent("'stage' is no stage")
+    if kind in ABOUT_A_PROMOTION and promotion is None:
+        raise BadEvent(f"a {kind} without its promotion")
+    if kind in WITH_SUBJECT and (subject is None or stage is None):
+        raise BadEvent(f"a {kind} without its subject and stage")
+    _check(kind, body)
+    return Event(
+        name,
+        key,
+        kind,
+        body["by"],
+        seconds(body["at"]),
+        body["project"],
+        body["policy"],
+        tuple(prev),
+        promotion,
+        subject,
+        stage,
+        body,
+    )
+
+
+def _check(kind: str, body: Mapping[str, Any]) -> None:
+    """Refuse an event whose own fields have not their form."""
+
+    def texts(name: str) -> bool:
+        value = body.get(name)
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+    good = True
+    if kind == "request":
+        good = isinstance(body.get("why"), str) and texts("authors")
+    elif kind == "vote":
+        good = body.get("decision") in ("approve", "reject")
+    elif kind == "comment":
+        good = isinstance(body.get("text"), str)
+    elif kind == "check":
+        good = isinstance(body.get("name"), str) and body.get("status") in ("pass", "fail")
+    elif kind == "release":
+        seq = body.get("seq")
+        good = isinstance(seq, int) and not isinstance(seq, bool) and seq > 0 and texts("supersedes")
+        good = good and all(body.get(name, True) is True for name in ("rollback", "override"))
+    elif kind == "recall":
+        good = isinstance(body.get("target"), str) and isinstance(body.get("why"), str)
+    if not good:
+        raise BadEvent(f"a field of the {kind} has not its form")
+
+
+def timestamp(at: int) -> str:
+    """Write seconds since 1970 as ``2026-11-23T10:00:00Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def seconds(text: str) -> int:
+    """Read ``2026-11-23T10:00:00Z``.
+
+    Raises
+    ------
+    BadEvent
+        If it is no such time.
+    """
+    try:
+        if not _AT.fullmatch(text):
+            raise ValueError
+        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    except (ValueError, OverflowError):
+        raise BadEvent(f"{ascii(text[:40])} is no time") from None
