@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(home / ".ipython"))
+    # The commands of this environment (dvc, gto, jupyter), whether it was activated or not.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     for name in list(os.environ):
         if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER", "PROVENOTE_", "JPY_SESSION", "SSH_AUTH_SOCK")):
             monkeypatch.delenv(name)
@@ -72,8 +75,6 @@ def repo(tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.
 
 def _leave() -> None:
     """End what a failed test left running, so that the next one starts clean."""
-    import sys
-
     active = sys.modules.get("provenote.tracking.active")
     if active is not None:
         active._active.clear()
