@@ -308,10 +308,10 @@ def _files(
         ignored = sorted({f"/{artifact['file']}\n" for artifact in events.artifacts.values()})
         files[".gitignore"] = "".join(ignored).encode()
     files["dvc.yaml"] = (json.dumps(dvc, indent=1, ensure_ascii=True) + "\n").encode()
-    if capture.get("executed"):
-        files["executed.ipynb"] = (json.dumps(capture["executed"], indent=1, ensure_ascii=False) + "\n").encode(
-            "utf-8", "replace"
-        )
+    executed = capture.get("executed")
+    if executed:  # the kernel's capture writes its text, the job engine hands over the notebook
+        text = executed if isinstance(executed, str) else json.dumps(executed, indent=1, ensure_ascii=False) + "\n"
+        files["executed.ipynb"] = text.encode("utf-8", "replace")
     if meta.get("lock"):
         files["environment.txt"] = str(meta["lock"]).encode()
     return files

@@ -45,6 +45,18 @@ def current() -> ActiveRun | None:
     return _active.get(threading.get_ident()) or _active.get(threading.main_thread().ident or 0)
 
 
+def open_runs() -> list[ActiveRun]:
+    """Return the runs of this process that are not ended, the innermost of each thread first."""
+    found = []
+    for run in list(_active.values()):
+        above: ActiveRun | None = run
+        while above is not None:
+            if not above.ended:
+                found.append(above)
+            above = above._above
+    return found
+
+
 class ActiveRun:
     """A run that is going on. Made by `start`, `provenote.track` or ``%%track``, never by hand.
 
@@ -300,8 +312,11 @@ def gather_evidence() -> dict[str, Any] | None:
     """Return what ran in this process: from the kernel's capture, else as far as a script can tell."""
     if _evidence is not None:
         return _evidence()
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        return {"linearity": "unknown", "evidence": {"why": ["the extension is not loaded: `%load_ext provenote`"]}}
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        from provenote.tracking import capture
+
+        return capture.evidence(shell)
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is None:
         return {"linearity": "unknown", "evidence": {"why": ["an interactive session has no document"]}}
