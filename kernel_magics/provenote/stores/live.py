@@ -247,8 +247,8 @@ def read_events(folder: Path) -> Events:
 
 def fold(raw: bytes) -> Events:
     """Fold the lines of ``events.jsonl``. Pure."""
-    events = Events()
-    counts: dict[str, int] = {}
+    events, automatic = Events(), Events()
+    counts: dict[tuple[bool, str], int] = {}
     for line in raw.split(b"\n"):
         if not line:
             continue
@@ -257,18 +257,20 @@ def fold(raw: bytes) -> Events:
             time = event.get("t")
         except (ValueError, AttributeError):
             continue
+        auto = "auto" in event
+        into = automatic if auto else events
         if "m" in event:
             step = event.get("s")
             for key, value in event["m"].items():
-                events.metrics[key] = value
-                count = counts[key] = counts.get(key, -1) + 1
-                events.series.setdefault(key, []).append((count if step is None else step, value))
+                into.metrics[key] = value
+                count = counts[auto, key] = counts.get((auto, key), -1) + 1
+                into.series.setdefault(key, []).append((count if step is None else step, value))
                 if step is not None:
-                    events.stepped.add(key)
+                    into.stepped.add(key)
         elif "p" in event:
-            _merge(events.params, event["p"])
+            _merge(into.params, event["p"])
         elif "artifact" in event:
-            events.artifacts[event["artifact"]["name"]] = event["artifact"]
+            into.artifacts[event["artifact"]["name"]] = event["artifact"]
         elif "read" in event:
             if event["read"] not in events.reads:
                 events.reads.append(event["read"])
@@ -283,7 +285,20 @@ def fold(raw: bytes) -> Events:
             events.extra.update(event["extra"])
         if isinstance(time, (int, float)):
             events.last = time
+    _fill(events, automatic)
     return events
+
+
+def _fill(events: Events, automatic: Events) -> None:
+    """Add what was found out without asking (``"auto": true``) where the user logged nothing of that name."""
+    for key, value in automatic.params.items():
+        events.params.setdefault(key, value)
+    for key, value in automatic.metrics.items():
+        if key not in events.metrics:
+            events.metrics[key] = value
+            events.series[key] = automatic.series[key]
+    for name, artifact in automatic.artifacts.items():
+        events.artifacts.setdefault(name, artifact)
 
 
 def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
