@@ -280,3 +280,31 @@ def test_joining_is_decided_once(repo: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert rows["job"].metrics == {"a": 1} and rows["second"].parent == job.id
     with pytest.raises(UsageError, match="is not live here"):
         provenote.track("late").__enter__()
+
+
+def test_a_job_logs_without_a_track(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from provenote.tracking import active
+
+    job = active.start("job", kind="job")
+    active._active.clear()
+    monkeypatch.setenv("PROVENOTE_RUN", job.id)
+    guest = provenote.current_run()
+    assert guest is not None and guest.id == job.id
+    guest.log(score=3)
+    with provenote.track("the job itself") as run:
+        assert run.id == job.id
+    monkeypatch.delenv("PROVENOTE_RUN")
+    job.end()
+    (row,), _ = index.rows(workspace.find())
+    assert row.metrics == {"score": 3}
+
+
+def test_what_was_read_before_the_run_belongs_to_it(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from provenote.tracking import active
+
+    monkeypatch.setattr(active, "_reads", [])
+    read = {"path": "data/x.csv", "md5": "0" * 32, "size": 1, "rev": None}
+    active.note_read(read)
+    with provenote.track("later") as run:
+        pass
+    assert index.document(workspace.find(), str(run.commit))["reads"] == [read]

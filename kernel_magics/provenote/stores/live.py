@@ -147,6 +147,29 @@ def create(home: Path, meta: dict[str, Any]) -> Appender:
     return Appender(folder, lease)
 
 
+def attend(home: Path, run_id: str) -> tuple[Appender, dict[str, Any]]:
+    """Append to a live run that another process opened.
+
+    Raises
+    ------
+    UsageError
+        If that run is not live.
+    """
+    folder = home / "live" / run_id
+    appender = None
+    try:
+        appender = Appender(folder)
+        appender.hold()
+        return appender, json.loads((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError, UsageError) as error:
+        if appender is not None:
+            appender.close()
+        raise UsageError(
+            f"the run {run_id} named by PROVENOTE_RUN is not live here",
+            "Its job has ended; start the notebook again, or `unset PROVENOTE_RUN`",
+        ) from error
+
+
 def join(home: Path, run_id: str) -> tuple[Appender, dict[str, Any], bool]:
     """Take part in a live run that another process opened.
 
@@ -163,21 +186,9 @@ def join(home: Path, run_id: str) -> tuple[Appender, dict[str, Any], bool]:
     UsageError
         If that run is not live.
     """
-    folder = home / "live" / run_id
-    appender = None
+    appender, meta = attend(home, run_id)
     try:
-        appender = Appender(folder)
-        appender.hold()
-        meta = json.loads((folder / META).read_text(encoding="utf-8"))
-    except (OSError, ValueError, UsageError) as error:
-        if appender is not None:
-            appender.close()
-        raise UsageError(
-            f"the run {run_id} named by PROVENOTE_RUN is not live here",
-            "Its job has ended; start the notebook again, or `unset PROVENOTE_RUN`",
-        ) from error
-    try:
-        os.close(os.open(folder / JOINED, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        os.close(os.open(appender.folder / JOINED, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
     except FileExistsError:
         return appender, meta, False
     return appender, meta, True

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 RUN_VARIABLE = "PROVENOTE_RUN"
 
 _active: dict[int, ActiveRun] = {}
+_guests: dict[tuple[int, str], ActiveRun] = {}  # by process and run: who logs to a job's run without a track
+_reads: list[dict[str, Any]] = []  # of this process, since it started: a notebook reads first and tracks later
 _evidence: Callable[[], dict[str, Any]] | None = None
 _INFINITE = float("inf")
 
@@ -41,8 +43,34 @@ def set_evidence(source: Callable[[], dict[str, Any]] | None) -> None:
 
 
 def current() -> ActiveRun | None:
-    """Return the run that is active in this thread, else the one of the main thread, else None."""
-    return _active.get(threading.get_ident()) or _active.get(threading.main_thread().ident or 0)
+    """Return the run that is active in this thread, else the one of the main thread.
+
+    Inside a job this is the job's run, whether or not a cell tracks anything; elsewhere None when nothing is active.
+    """
+    run = _active.get(threading.get_ident()) or _active.get(threading.main_thread().ident or 0)
+    opened = os.environ.get(RUN_VARIABLE)
+    if run is None and opened:
+        run = _guests.get((os.getpid(), opened))
+        if run is None:
+            place = workspace.find()
+            appender, meta = live.attend(place.home, opened)
+            run = _guests[os.getpid(), opened] = ActiveRun(meta, appender, place, joined=True)
+    return run
+
+
+def note_read(read: dict[str, Any]) -> None:
+    """Record that this process read a version of data: on the run that is active, and on every later one.
+
+    Parameters
+    ----------
+    read : dict
+        ``path, md5, size, rev``.
+    """
+    if read not in _reads:
+        _reads.append(read)
+    run = current()
+    if run is not None:
+        run.record({"read": read})
 
 
 def open_runs() -> list[ActiveRun]:
@@ -447,6 +475,8 @@ def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config
         autolog.begin(run)
         run.at_end(lambda: autolog.end(run))
     _active[threading.get_ident()] = run
+    for read in _reads:
+        run.record({"read": read})
     if params:
         run.log_params(params)
     evidence = gather_evidence()
