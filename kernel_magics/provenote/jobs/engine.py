@@ -381,13 +381,8 @@ def run(data: Mapping[str, Any], kernel: str, recorder: Recorder, options: Mappi
     logging.getLogger("papermill").setLevel(logging.WARNING)
     papermill_engines.register(NAME, ProvenoteEngine)
     # Papermill fails on any error output, also of a cell tagged raises-exception; the recorder knows better.
+    nb = nbformat.from_dict(data)  # type: ignore[no-untyped-call]
     with contextlib.suppress(papermill.PapermillExecutionError):
         papermill.execute_notebook(
-            nbformat.from_dict(data),
-            None,
-            engine_name=NAME,
-            kernel_name=kernel,
-            progress_bar=False,
-            recorder=recorder,
-            **options,
+            nb, None, engine_name=NAME, kernel_name=kernel, progress_bar=False, recorder=recorder, **options
         )

@@ -278,16 +278,20 @@ def _born(path: Path) -> float:
 
 
 def find(home: Path, name: str) -> JobFolder:
-    """Return the job whose id begins with ``name``.
+    """Return the job whose id begins with ``name``, or whose run has that name or id.
 
     Raises
     ------
     UsageError
         If there is none, or more than one.
     """
-    matching = [folder for folder in listing(home) if name and folder.id.startswith(name.lower())]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
+    jobs = listing(home)
+    found = [job for job in jobs if name and job.id.startswith(name.lower())]
+    if not found:
+        states = [(job, Tail(job).state_as_written()) for job in jobs]
+        found = [job for job, state in states if name and name in (state.name, state.run)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
         raise UsageError(f"no job {name!r} in this repository", "List them: `provenote jobs`")
-    raise UsageError(f"{name!r} begins the ids of {len(matching)} jobs", "Give more characters of it")
+    raise UsageError(f"{name!r} begins the ids of {len(found)} jobs", "Give more characters of it")

@@ -207,6 +207,17 @@ def source(value: Any) -> str:
     return repr(value)
 
 
+def jsonable(value: Any) -> Any:
+    """Return ``value`` as strict JSON: NaN and infinity travel as text, a tuple as a list."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    return value
+
+
 def _elements(kind: Kind, value: list[Any] | tuple[Any, ...]) -> Any:
     if kind.name == "list":
         element = kind.inner[0] if kind.inner else ANY

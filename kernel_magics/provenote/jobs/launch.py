@@ -19,7 +19,7 @@ from provenote import errors
 from provenote.errors import Refused, UsageError
 from provenote.events import Progress, Tell, silent
 from provenote.jobs import executor as executors
-from provenote.jobs import kernels, notebook, parameters
+from provenote.jobs import kernels, kinds, notebook, parameters
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.local import cores
 from provenote.jobs.notebook import Notebook
@@ -70,7 +70,7 @@ class JobResult:
             "reason": reason,
             "why": self.state.reason,
             "notebook": self.spec.notebook,
-            "params": self.spec.params,
+            "params": kinds.jsonable(self.spec.params),
             "cell": self.state.failed_cell,
             "run": self.state.run,
             "name": self.state.name,

@@ -171,7 +171,7 @@ def prepare(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
     if given:
         place = next((i for i, cell in enumerate(cells) if PARAMETERS in _tags(cell)), -1) + 1
         cells.insert(place, _injected(given))
-        data["metadata"].setdefault("papermill", {})["parameters"] = _jsonable(dict(given))
+        data["metadata"].setdefault("papermill", {})["parameters"] = kinds.jsonable(dict(given))
     data["cells"] = cells
     return data
 
@@ -186,17 +186,6 @@ def _injected(given: Mapping[str, Any]) -> dict[str, Any]:
         "outputs": [],
         "source": "\n".join(lines),
     }
-
-
-def _jsonable(value: Any) -> Any:
-    """NaN and infinity travel as text: a notebook is strict JSON."""
-    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-        return str(value)
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    return value
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

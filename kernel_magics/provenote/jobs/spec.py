@@ -89,10 +89,8 @@ class JobSpec:
 
     def canonical(self) -> bytes:
         """Return the canonical JSON form: sorted keys, no spaces, ASCII, one trailing line break."""
-        plain = {
-            "schema": SCHEMA,
-            **{f.name: _encode(getattr(self, f.name)) for f in dataclasses.fields(self)},
-        }
+        names = [field.name for field in dataclasses.fields(self) if field.name != "parent"]
+        plain = {"schema": SCHEMA, **{name: _encode(getattr(self, name)) for name in names}}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return text.encode() + b"\n"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
+from provenote.compare import numbers
 from provenote.errors import UsageError
 from provenote.events import Tell, silent
 from provenote.jobs import coordinator, grid, launch, parameters
@@ -43,13 +45,10 @@ class SweepResult:
     axes: list[str]
     metrics: list[dict[str, Any]]
 
-    def best(self, metric: str, maximize: bool = False) -> int | None:
-        """Return the place of the job with the best value of ``metric``, or None if none has a number."""
-        found = [(one.get(metric), place) for place, one in enumerate(self.metrics)]
-        ranked = [(float(value), place) for value, place in found if _number(value)]
-        if not ranked:
-            return None
-        return max(ranked, key=lambda pair: pair[0])[1] if maximize else min(ranked)[1]
+    def best(self, metric: str) -> int | None:
+        """Return the place of the job with the best value of ``metric``; None if none has a number."""
+        values = [one.get(metric) for one in self.metrics]
+        return best(metric, values)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -65,7 +64,6 @@ def sweep(
     names: Mapping[str, Any] | None = None,
     max_parallel: int | None = None,
     metric: str | None = None,
-    maximize: bool = False,
     cell_timeout: float | None = None,
     kernel: str | None = None,
     label: str | None = None,
@@ -90,9 +88,8 @@ def sweep(
     max_parallel : int, optional
         How many jobs run at once; default: one for each core.
     metric : str, optional
-        The metric whose best value so far the progress tells.
-    maximize : bool
-        Whether a higher value of it is better.
+        The metric whose best value so far the progress tells; its name says which way is better
+        (`provenote.compare.numbers.direction`), lower when it says nothing.
     cell_timeout, kernel, label, on, tell
         As for `provenote.jobs.launch.run_job`.
 
@@ -131,7 +128,7 @@ def sweep(
     )
     executor = executors.get(request.workspace, on)
     job = executor.submit(spec)
-    watch = _Best(request.workspace, metric, maximize)
+    watch = _Best(request.workspace, metric)
     state = launch.follow(executor, job, spec.label, tell, "jobs", watch if metric else None)
     return result(request.workspace, JobResult(job, state, spec), list(axes))
 
@@ -163,26 +160,28 @@ def metrics_of(workspace: Workspace, commit: str | None) -> dict[str, Any]:
     return metrics
 
 
-def _number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+def best(metric: str, values: Sequence[Any]) -> int | None:
+    """Return the place of the best value of a metric; what is no finite number does not take part. Pure."""
+    way = numbers.direction(metric)
+    rank = {"higher": lambda value: -value, "zero": abs}.get(way, lambda value: value)
+    known = [(numbers.number(value), place) for place, value in enumerate(values)]
+    ranked = [(rank(value), place) for value, place in known if value is not None and math.isfinite(value)]
+    return min(ranked)[1] if ranked else None
 
 
 class _Best:
     """Says which job of a running sweep is the best so far."""
 
-    def __init__(self, workspace: Workspace, metric: str | None, maximize: bool) -> None:
+    def __init__(self, workspace: Workspace, metric: str | None) -> None:
         self._workspace = workspace
         self._metric = metric or ""
-        self._maximize = maximize
         self._seen: dict[str, Any] = {}
 
     def __call__(self, state: JobState) -> str:
         for job, word in state.jobs.items():
             if word == "succeeded" and job not in self._seen:
-                folder = JobFolder(self._workspace.home / "jobs" / job)
-                found = metrics_of(self._workspace, folder.state().commit).get(self._metric)
-                self._seen[job] = found if _number(found) else None
-        values = [value for value in self._seen.values() if value is not None]
-        if not values:
-            return ""
-        return f"best {self._metric} {(max if self._maximize else min)(values):.5g}"
+                commit = JobFolder(self._workspace.home / "jobs" / job).state().commit
+                self._seen[job] = metrics_of(self._workspace, commit).get(self._metric)
+        values = list(self._seen.values())
+        place = best(self._metric, values)
+        return "" if place is None else f"best {self._metric} {numbers.text(values[place])}"
