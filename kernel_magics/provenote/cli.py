@@ -9,7 +9,6 @@ import argparse
 import difflib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -183,7 +182,7 @@ def main(words: Sequence[str] | None = None) -> int:
         else:
             from provenote.render import terminal
 
-            sys.stdout.write(terminal.render(view, **_style(sys.stdout)))
+            terminal.write(view, sys.stdout)
         sys.stdout.flush()
         return view.status
     except ProvenoteError as error:
@@ -195,16 +194,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _style(stream: Any) -> dict[str, Any]:
-    """Return the width and whether to colour: not without a terminal, nor where NO_COLOR is set."""
-    terminal = stream.isatty()
-    width = shutil.get_terminal_size((100, 24)).columns if terminal else 200
-    return {"width": width, "color": terminal and not os.environ.get("NO_COLOR")}
-
-
 def _complain(text: str, status: int) -> int:
-    red, plain = ("\x1b[31m", "\x1b[0m") if _style(sys.stderr)["color"] else ("", "")
-    sys.stderr.write(f"{red}provenote:{plain} {text}\n")
+    from provenote.render import terminal
+
+    _, color = terminal.surface(sys.stderr)
+    sys.stderr.write(f"{terminal.paint('provenote:', 'error', color)} {text}\n")
     return status
 
 
