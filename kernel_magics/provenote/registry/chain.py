@@ -61,6 +61,12 @@ def read(files: Mapping[str, bytes], root: str) -> list[Policy]:
     return chain
 
 
+def number(path: str) -> int | None:
+    """Return the number of the policy that a path of the ledger claims to hold, or None."""
+    found = _FILE.fullmatch(path)
+    return int(found[1]) if found else None
+
+
 def signed(content: bytes, version: int, signers: list[Signer]) -> dict[str, bytes]:
     """Return the files of a policy with these signatures."""
     path = f"policy/{version}-{sha256_bytes(content)[:12]}.yaml"

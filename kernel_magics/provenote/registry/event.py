@@ -114,6 +114,11 @@ def seal(line: bytes, signer: Signer) -> tuple[str, bytes]:
     return f"e/{name[:2]}/{name[2:]}", content
 
 
+def draft(line: bytes, key: PublicKey) -> Event:
+    """Return the event that a line would become if ``key`` signed it: to see what it would do."""
+    return _event(sha256_bytes(line), key, _line(line))
+
+
 def event_id(path: str) -> str | None:
     """Return the id that a path of the ledger claims, or None if it is no event's path."""
     found = _PATH.fullmatch(path)

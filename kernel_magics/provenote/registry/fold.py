@@ -90,6 +90,10 @@ class Log:
         """Whether the author of ``later`` had seen ``earlier``."""
         return bool(self._past[later] >> self._place[earlier] & 1)
 
+    def extended(self, more: Iterable[Event]) -> Log:
+        """Return the log as it would be with these events after all others: to see what they would do."""
+        return Log(self.policies, {**self.events, **{item.id: item for item in more}}, self.refused, self.now)
+
     @cached_property
     def heads(self) -> list[str]:
         """The events that nobody has built on: what the next event names as seen."""

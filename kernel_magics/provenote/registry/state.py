@@ -113,10 +113,10 @@ class State:
             two = f"{found.subject.commit[:12]} and {clash}"
             raise NotReleased(f"{found.subject.reference} is the name of two different models: {two}")
         rule = self.log.policy.rule(path, model, stage)
-        problems = (
-            format_problems(rule, found.subject) if rule else [no_rule(self.log.policy, found.subject, stage)]
-        )
-        problems += self._stale(rule) if rule else []
+        if rule is None:
+            problems = [no_rule(self.log.policy, found.subject, stage)]
+        else:
+            problems = [*format_problems(rule, found.subject), *self._stale(rule)]
         if problems:
             raise NotReleased(
                 f"{found.subject.reference} may not be used from {stage} any more: {problems[0].text}"
@@ -142,13 +142,9 @@ class State:
         if released:
             last = released[-1]
             holding = last in self.releases.holders(last.key)
-            status = (
-                "recalled"
-                if last.event.id in self.releases.recalled
-                else "released"
-                if holding
-                else "replaced"
-            )
+            status = "released" if holding else "replaced"
+            if last.event.id in self.releases.recalled:
+                status = "recalled"
             return Promotion(request, status, verdict, last)
         for code, word in _ENDS:
             if verdict.has(code):

@@ -34,6 +34,10 @@ _ENVIRONMENT = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _ATTRIBUTES = {".gitattributes": b"* -text\n"}  # no platform may touch the bytes of a signed line
 
 
+class Moved(WorldError):
+    """Somebody else wrote the ledger between a look at it and a write."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What a ledger holds.
@@ -140,7 +144,7 @@ class Ledger:
                 f"Go back to the last good commit: `git log --stat {self.branch}`",
             )
 
-    def append(self, files: Mapping[str, bytes], message: str) -> str:
+    def append(self, files: Mapping[str, bytes], message: str, *, onto: str | None = None) -> str:
         """Add files to the branch and return its new commit; nothing that is there changes.
 
         Parameters
@@ -149,9 +153,13 @@ class Ledger:
             New files by POSIX path. A path that exists with the same content is left alone.
         message : str
             One line for people who read ``git log``.
+        onto : str, optional
+            Append only if the branch is still at this commit.
 
         Raises
         ------
+        Moved
+            If it is not: what was decided by looking at that commit must be looked at again.
         Refused
             If a path exists with another content.
         WorldError
@@ -159,6 +167,8 @@ class Ledger:
         """
         for attempt in range(TRIES):
             tip = self.tip()
+            if onto is not None and tip != onto:
+                raise Moved("the governance ledger has grown meanwhile", "Try again: nothing is lost")
             there = self.paths(tip) if tip else {}
             wanted = dict(files) if tip else {**_ATTRIBUTES, **files}
             new = {path: content for path, content in wanted.items() if path not in there}

@@ -1,0 +1,237 @@
+"""From a plan to signed events: show the whole subject, ask for the model's name, sign, append.
+
+A signature means a person's will. So `carry_out` needs somebody to ask (``confirm``), shows everything that will
+be signed, and signs only after the name was typed; one answer may cover several acts that were all listed. If the
+ledger grows between the look and the signature, the plan is made anew and must come out the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from provenote.errors import Refused, UsageError, WorldError
+from provenote.registry import event, reading, tags
+from provenote.registry.event import Event
+from provenote.registry.fold import SKEW
+from provenote.registry.names import visible
+from provenote.registry.reading import Registry
+from provenote.registry.state import State
+from provenote.stores.keys import Signer, candidates
+from provenote.stores.ledger import Moved
+
+Confirm = Callable[[str, str], str]
+"""Shows a text, asks to type a word, and returns what was typed."""
+
+TRIES = 20
+
+
+class NoPerson(Refused):
+    """Nobody is there to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The person at this machine: a name in the policy and the key to sign with."""
+
+    name: str
+    signer: Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One event to be signed.
+
+    Parameters
+    ----------
+    type : str
+        Type of the event.
+    words : str
+        What it does, for the person who signs.
+    body : dict
+        Its fields. A ``promotion`` of None stands for the first event of the same plan.
+    """
+
+    type: str
+    words: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be signed, and how it is shown.
+
+    Parameters
+    ----------
+    acts : tuple of Act
+    facts : tuple of (name, value)
+        The whole subject and what a person should know about it.
+    word : str
+        What must be typed: the model's name.
+    """
+
+    acts: tuple[Act, ...]
+    facts: tuple[tuple[str, str], ...]
+    word: str
+
+    def text(self, me: Me, registry: Registry) -> str:
+        """Return the text that is shown before signing."""
+        policy = registry.log.policy
+        kind = "demo" if policy.demo else "solo mode: no separation of duty" if policy.solo else ""
+        pairs = [
+            *self.facts,
+            ("policy", f"{policy.version} ({policy.id}){', ' + kind if kind else ''}"),
+            ("key", f"{me.name}, {me.signer.label}"),
+        ]
+        width = max(len(name) for name, _ in pairs)
+        lines = ["You sign exactly this:"]
+        lines += [f"  {name:<{width}}  {visible(value)}" for name, value in pairs]
+        lines += [f"  {number}. {visible(act.words)}" for number, act in enumerate(self.acts, 1)]
+        return "\n".join([*lines, "Type the model's name to sign:"])
+
+
+Planner = Callable[[Registry, Me], Plan]
+"""Decides what to sign by looking at the registry; raises when it cannot be. Pure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What was signed, and the registry after it.
+
+    Parameters
+    ----------
+    plan : Plan
+    ids : tuple of str
+        Ids of the events, as the plan's acts.
+    registry : Registry
+    tags : tuple of str
+        Tags made for them.
+    """
+
+    plan: Plan
+    ids: tuple[str, ...]
+    registry: Registry
+    tags: tuple[str, ...]
+
+
+def find_me(registry: Registry, signers: Iterable[Signer] | None = None) -> Me:
+    """Return the person at this machine: the first of the keys that the policy knows.
+
+    Parameters
+    ----------
+    registry : Registry
+    signers : iterable of Signer, optional
+        Keys to try instead of those found on this machine.
+
+    Raises
+    ------
+    Refused
+        If the policy knows none of them.
+    """
+    policy = registry.log.policy
+    tried = []
+    for signer in candidates(registry.workspace.top, registry.workspace.home) if signers is None else signers:
+        person = policy.person(signer.public)
+        if person:
+            return Me(person.name, signer)
+        tried.append(signer.public.fingerprint)
+    people = ", ".join(sorted(policy.people))
+    if not tried:
+        raise Refused(
+            f"there is no SSH key to sign with here; policy {policy.version} knows {people}",
+            "Make one: `ssh-keygen -t ed25519`, and have an owner admit it",
+        )
+    raise Refused(
+        f"policy {policy.version} knows {people}, but none of your keys ({', '.join(tried[:3])})",
+        "Have an owner admit your key",
+    )
+
+
+def trial(registry: Registry, me: Me, plan_acts: Iterable[Act]) -> tuple[State, list[Event]]:
+    """Return the state as it would be after these acts, and the events, without signing anything."""
+    made: list[Event] = []
+    for act in plan_acts:
+        line = _line(registry, me, act, [one.id for one in made])
+        made.append(event.draft(line, me.signer.public))
+    return State(registry.log.extended(made)), made
+
+
+def carry_out(registry: Registry, me: Me, planner: Planner, confirm: Confirm | None) -> Signed:
+    """Plan, ask, sign and append.
+
+    Parameters
+    ----------
+    registry : Registry
+        The registry as it was read last.
+    me : Me
+        Who signs.
+    planner : Planner
+    confirm : Confirm or None
+        How to ask the person; None where nobody is.
+
+    Raises
+    ------
+    NoPerson
+        If nobody can be asked.
+    Refused
+        If the typed name is another one, or the ledger changed what would be signed.
+    """
+    plan = planner(registry, me)
+    shown = plan.text(me, registry)
+    if confirm is None:
+        raise NoPerson(
+            "this takes a signature, and nobody is here to be asked (a job, or no terminal)",
+            "Do it in a terminal or in a notebook that you run yourself",
+        )
+    typed = confirm(shown, plan.word)
+    if typed.strip() != plan.word:
+        raise UsageError(f"{visible(typed)!r} is not {plan.word!r}, so nothing was signed")
+    for _ in range(TRIES):
+        try:
+            ids = _sign(registry, me, plan)
+        except Moved:
+            registry = reading.read(registry.workspace, registry.root)
+            plan = planner(registry, me)
+            if plan.text(me, registry) != shown:
+                raise Refused(
+                    "the ledger changed while you decided, so nothing was signed", "Look again"
+                ) from None
+            continue
+        after = reading.read(registry.workspace, registry.root)
+        made = tags.project(registry.workspace.top, tags.wanted(after.state))
+        return Signed(plan, ids, after, tuple(made))
+    raise WorldError("the governance ledger is being written all the time", "Try again: nothing was signed")
+
+
+def _sign(registry: Registry, me: Me, plan: Plan) -> tuple[str, ...]:
+    files: dict[str, bytes] = {}
+    ids: list[str] = []
+    for act in plan.acts:
+        path, content = event.seal(_line(registry, me, act, ids), me.signer)
+        files[path] = content
+        ids.append(str(event.event_id(path)))
+    registry.ledger.append(
+        files, f"{', '.join(act.words for act in plan.acts)} ({me.name})", onto=registry.commit
+    )
+    return tuple(ids)
+
+
+def _line(registry: Registry, me: Me, act: Act, before: list[str]) -> bytes:
+    """Compose the event of an act; the first names all heads of the log as seen, the next ones the one before."""
+    log = registry.log
+    prev = before[-1:] or log.heads
+    body = dict(act.body)
+    if "promotion" in body and body["promotion"] is None:
+        body["promotion"] = before[0]
+    now = int(time.time())
+    latest = max((log.events[name].at for name in log.heads), default=0)
+    if latest > now + SKEW:
+        raise WorldError(
+            f"the ledger's last event is from {event.timestamp(latest)}, which this computer's clock has not reached",
+            "Set the clock, then try again",
+        )
+    return event.compose(
+        me.name, max(now, latest), log.policy.project, log.policy.id, prev, type=act.type, **body
+    )
