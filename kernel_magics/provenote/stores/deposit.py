@@ -27,7 +27,7 @@ from provenote.stores.gauge import Gauge
 from provenote.stores.layout import object_path, waiting_room
 from provenote.stores.pointers import Stored
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 SMALL = 1 << 20
 """Bytes of a file that is read whole."""
 
@@ -98,9 +98,9 @@ def put(
     return stored
 
 
-def put_bytes(content: bytes, cache_dir: Path) -> str:
-    """Store ``content`` and return its MD5."""
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+def put_bytes(content: bytes, cache_dir: Path, *, folder: bool = False) -> str:
+    """Store ``content`` and return its MD5; ``folder`` says that it is the list of a folder's files."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() + (".dir" if folder else "")
     with writing(cache_dir):
         _write(cache_dir, md5, content)
     return md5
@@ -159,11 +159,7 @@ def _put_folder(source: str, cache_dir: Path, gauge: Gauge, keep: Keep | None, k
         md5, length = _put_file(path, status, cache_dir, gauge, known)
         files.append((inside, md5))
         size += length
-    content = listing(files)
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
-    with writing(cache_dir):
-        _write(cache_dir, md5, content)
-    return Stored(md5, size, nfiles=len(files))
+    return Stored(put_bytes(listing(files), cache_dir, folder=True), size, nfiles=len(files))
 
 
 def _put_file(

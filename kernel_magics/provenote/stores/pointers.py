@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -44,16 +45,26 @@ class Pointer:
         What it names; None when it names nothing yet.
     legacy : bool
         Whether DVC 2 wrote it: the MD5 of a text file is then that of its Unix form.
+    imported : bool
+        Whether it has a source elsewhere (``dvc import``), from where DVC can fetch it.
+    remote : str or None
+        The remote that this data goes to, when it is not the default one.
+    pushed : bool
+        Whether it may leave this machine (``push: false`` forbids it).
     """
 
     path: str
     stored: Stored | None
     legacy: bool = False
+    imported: bool = False
+    remote: str | None = None
+    pushed: bool = True
 
 
 _CANONICAL = re.compile(
     r"outs:\n- md5: '?(?P<md5>[0-9a-f]{32}(?:\.dir)?)'?\n  size: (?P<size>\d+)\n"
-    r"(?:  nfiles: (?P<nfiles>\d+)\n)?(?P<executable>  isexec: true\n)?  hash: md5\n  path: (?P<path>[A-Za-z_][A-Za-z0-9_./-]*)\n"
+    r"(?:  nfiles: (?P<nfiles>\d+)\n)?(?P<executable>  isexec: true\n)?"
+    r"  hash: md5\n  path: (?P<path>[A-Za-z_][A-Za-z0-9_./-]*)\n"
 )
 # Names and hashes that YAML needs not quote for certain; all others are left to a YAML writer.
 _PLAIN_NAME = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)$)[A-Za-z_][A-Za-z0-9_./-]{0,60}")
@@ -119,13 +130,15 @@ def read(text: str) -> Pointer:
     if not isinstance(outs, list) or len(outs) != 1 or not isinstance(outs[0], dict) or "path" not in outs[0]:
         raise UsageError("it does not name one file or folder under `outs`")
     out = outs[0]
+    path = posixpath.normpath(posixpath.join(str(document.get("wdir") or ""), str(out["path"])))
+    more = {"imported": bool(document.get("deps")), "remote": out.get("remote"), "pushed": out.get("push", True)}
     md5 = out.get("md5")
     if md5 is None:
-        return Pointer(str(out["path"]), None)
+        return Pointer(path, None, **more)
     if not re.fullmatch(r"[0-9a-f]{32}(\.dir)?", str(md5)):
         raise UsageError(f"its md5 {md5!r} is no MD5")
     stored = Stored(str(md5), int(out.get("size") or 0), out.get("nfiles"), bool(out.get("isexec")))
-    return Pointer(str(out["path"]), stored, legacy=out.get("hash") != "md5")
+    return Pointer(path, stored, legacy=out.get("hash") != "md5", **more)
 
 
 def _out(name: str, stored: Stored) -> dict[str, Any]:
