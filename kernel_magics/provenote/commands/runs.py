@@ -57,3 +57,17 @@ def runs(
         branch=branch,
         group_by=group_by,
     )
+
+
+@verb("show")
+def show(context: Context, run: str) -> View:
+    """Show all that is known of one run: state, order of cells, metrics, data read, models kept, environment.
+
+    Parameters
+    ----------
+    run : str
+        Its name, label or id, or the start of its id or commit.
+    """
+    from provenote.compare import show as one
+
+    return one.account(context.workspace, run, pictures=context.face == "notebook")

@@ -71,7 +71,9 @@ def mark(mark: Mark) -> str:
 def picture(part: Picture) -> str:
     """Return a picture as a data address, so that it needs no other file."""
     data = base64.b64encode(part.png).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}" alt="{text(part.alt)}">'
+    wide = int.from_bytes(part.png[16:20], "big") // 2  # our pictures have two pixels for one of the page
+    size = f' width="{wide}"' if wide else ""
+    return f'<img src="data:image/png;base64,{data}" alt="{text(part.alt)}"{size}>'
 
 
 def _line(line: Line) -> str:

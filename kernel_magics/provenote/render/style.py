@@ -27,7 +27,7 @@ font-size:12px;background:none;color:inherit;padding:0}
 .pn .pn-run{color:var(--pn-run-text)}
 .pn .pn-better{color:var(--pn-better)}.pn .pn-worse{color:var(--pn-worse)}
 .pn .pn-m{display:inline-block;width:14px;height:14px;line-height:14px;border-radius:7px;font-size:10px;
-text-align:center;color:var(--pn-ground);font-family:system-ui,sans-serif;vertical-align:-2px;flex:none}
+text-align:center;color:var(--pn-ground);font-family:system-ui,sans-serif;vertical-align:middle;flex:none}
 .pn .pn-m.pn-ok{background:var(--pn-ok)}.pn .pn-m.pn-error{background:var(--pn-err)}
 .pn .pn-m.pn-warn{background:var(--pn-warn)}
 .pn .pn-m.pn-run{border:2px solid var(--pn-run);border-top-color:transparent;color:transparent;
@@ -51,12 +51,32 @@ max-width:none;vertical-align:middle}
 .pn table.pn-t thead .pn-first{background:var(--pn-head)}
 .pn table.pn-t tbody th .pn-m,.pn .pn-l .pn-m{margin-right:6px}
 .pn .pn-l .pn-m{margin-right:0;align-self:center}
+.pn .pn-s{border-bottom:1px solid var(--pn-line);align-items:center}
+.pn .pn-2{display:flex;flex-wrap:wrap;gap:8px 24px;padding:2px 8px 8px;align-items:flex-start}
+.pn .pn-2 table.pn-t{min-width:320px;flex:none}.pn .pn-2>div{flex:1 1 240px;padding-top:4px}
+.pn .pn-c{display:flex;flex-wrap:wrap;gap:4px 12px;font-size:12px;margin:0 0 8px}
+.pn .pn-c b{font-weight:400;font-variant-numeric:tabular-nums;margin-left:5px}
+.pn .pn-c b.pn-strong{font-weight:600}
+.pn .pn-n{font-size:11px;color:var(--pn-text2);margin-top:8px}
+.pn .pn-c i{font-style:normal;color:var(--pn-text2)}.pn .pn-c span{white-space:nowrap}
+.pn .pn-b{display:inline-block;padding:0 7px;line-height:18px;border:1px solid var(--pn-line);border-radius:10px;
+font-size:11px;white-space:nowrap}
+.pn .pn-b.pn-warn{background:var(--pn-warn-bg);border-color:transparent}
+.pn .pn-b.pn-error{background:var(--pn-err-bg);border-color:transparent}
 .pn .pn-f{padding:4px 8px;font-size:12px;color:var(--pn-text2)}
 .pn dl.pn-d{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 16px;margin:0;
 padding:6px 8px;font-size:12px}
 .pn pre.pn-p{margin:0;padding:6px 8px;font-size:12px;white-space:pre;color:inherit;background:none}
 .pn dl.pn-d dt{color:var(--pn-text2);font-weight:400;margin:0}
 .pn dl.pn-d dd{margin:0;overflow-wrap:anywhere}
+.pn .pn-charts{display:flex;flex-wrap:wrap;gap:8px 16px;padding:6px 8px 2px;min-height:0}
+.pn svg.pn-chart{display:block;font:11px var(--jp-ui-font-family,system-ui,sans-serif);max-width:100%}
+.pn svg.pn-chart text{fill:var(--pn-text2);font-variant-numeric:tabular-nums}
+.pn svg.pn-chart .pn-title{fill:var(--pn-text);font-weight:600}.pn svg.pn-chart .pn-small{font-size:10px}
+.pn svg.pn-chart .pn-last{fill:var(--pn-text);paint-order:stroke;stroke:var(--pn-ground);stroke-width:3px}
+.pn svg.pn-chart .pn-grid{stroke:var(--pn-grid)}.pn svg.pn-chart .pn-axis{stroke:var(--pn-axis);fill:none}
+.pn svg.pn-chart .pn-curve{stroke:var(--pn-s1);stroke-width:1.8;fill:none;stroke-linejoin:round}
+.pn svg.pn-chart .pn-dot{fill:var(--pn-s1)}.pn svg.pn-chart .pn-rule{stroke:var(--pn-axis)}
 .pn img{display:block;max-width:100%;height:auto;margin:0}
 """
 

@@ -38,8 +38,12 @@ def render(view: View, *, width: int | None = None, color: bool = False) -> str:
         Whether ANSI codes may be used.
     """
     pen = _Pen(width, color)
-    blocks = ["\n".join(pen.part(group)) for group in _groups(view.parts)]
-    return "".join(f"{block}\n" for block in blocks if block)
+    text = ""
+    for group in _groups(view.parts):
+        lines = pen.part(group)
+        apart = text and isinstance(group[0], (Table, Facts)) and group[0].caption
+        text += ("\n" if apart else "") + "".join(f"{line}\n" for line in lines)
+    return text
 
 
 def write(view: View, stream: TextIO | None = None) -> None:

@@ -1,0 +1,474 @@
+"""One run in full: gather what is known (`account`), lay it out (`parts_of`, pure).
+
+The walk of lineage goes data -> run -> model: which versions were read, what was kept, which model
+versions and stages name it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from provenote.compare import columns, numbers
+from provenote.compare.table import data_of
+from provenote.model import SCHEMA, Row
+from provenote.view import Cell, Column, Facts, Line, Part, Picture, Role, Table, View
+
+if TYPE_CHECKING:
+    from provenote.workspace import Workspace
+
+FEW = 12
+"""Lines of a list that may be long; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is known of one run.
+
+    Parameters
+    ----------
+    row : Row
+    document : dict
+        Its ``run.json``; of a running one what its events say so far.
+    series : dict
+        Metric -> points ``(step, value)``.
+    parent : Row or None
+    children : list of Row
+    versions : list of (str, str)
+        Model version or stage that names this run's commit, and what it is.
+    packages : int
+        Number of packages in its lock.
+    outputs : tuple of int
+        Cells that ran, outputs and pictures among them, as stored.
+    """
+
+    row: Row
+    document: Mapping[str, Any]
+    series: Mapping[str, Sequence[tuple[Any, Any]]]
+    parent: Row | None = None
+    children: Sequence[Row] = ()
+    versions: Sequence[tuple[str, str]] = ()
+    packages: int = 0
+    outputs: tuple[int, int, int] = field(default=(0, 0, 0))
+
+
+def account(workspace: Workspace, name: str, *, pictures: bool = False, now: float | None = None) -> View:
+    """Show one run.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    name : str
+        Its name, label, id, or the start of its id or commit.
+    pictures : bool
+        Whether curves are drawn; else they are one line of text each.
+    now : float, optional
+        Seconds since 1970.
+
+    Returns
+    -------
+    View
+        ``data`` is ``{"schema", "row", "document", "children", "versions"}``.
+
+    Raises
+    ------
+    UsageError
+        If no run, or more than one, has that name.
+    """
+    from provenote.stores import index
+
+    row = index.find(workspace, name)
+    found = gather(workspace, row)
+    data = {
+        "schema": SCHEMA,
+        "row": data_of(row),
+        "document": dict(found.document),
+        "children": [child.name for child in found.children],
+        "versions": [{"name": version, "is": what} for version, what in found.versions],
+    }
+    return View(parts_of(found, time.time() if now is None else now, pictures), data, more={"account": found})
+
+
+def gather(workspace: Workspace, row: Row) -> Account:
+    """Read all that is known of a run."""
+    from provenote.stores import index
+
+    rows, _ = index.rows(workspace, everything=True)
+    family = {
+        "parent": next(
+            (each for each in rows if row.parent and each.id == row.parent and each.id != row.id), None
+        ),
+        "children": [each for each in rows if each.parent == row.id and each.id != row.id],
+    }
+    series = index.series(workspace, row)
+    if row.commit is None:
+        return Account(row, _so_far(workspace, row), series, **family)  # type: ignore[arg-type]
+    document = index.document(workspace, row.commit)
+    return Account(
+        row,
+        document,
+        series,
+        **family,  # type: ignore[arg-type]
+        versions=_versions(workspace, row.commit, str(document.get("overlay", ""))),
+        packages=_packages(_file(workspace, row.commit, "environment.txt")),
+        outputs=_outputs(_file(workspace, row.commit, "executed.ipynb")),
+    )
+
+
+def _so_far(workspace: Workspace, row: Row) -> dict[str, Any]:
+    """Return what a running run has recorded, in the form of its later document."""
+    from provenote.stores import live
+
+    folder = workspace.home / "live" / row.id
+    events = live.read_events(folder)
+    try:
+        meta = json.loads((folder / live.META).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        meta = {}
+    meta = {key: value for key, value in meta.items() if key not in ("lock", "tree")}
+    return meta | {
+        "artifacts": events.artifacts,
+        "reads": events.reads,
+        "resources": events.resources,
+        "extra": events.extra,
+    }
+
+
+def _file(workspace: Workspace, commit: str, path: str) -> bytes:
+    from provenote.git import trees
+    from provenote.stores import runs
+
+    return runs.file(trees.repository(workspace.common_dir), commit, path) or b""
+
+
+def _packages(lock: bytes) -> int:
+    return sum(b"==" in line or b" @ " in line for line in lock.splitlines() if not line.startswith(b"#"))
+
+
+def _outputs(notebook: bytes) -> tuple[int, int, int]:
+    """Count the cells, outputs and pictures of an executed notebook."""
+    try:
+        cells = json.loads(notebook)["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", ())]
+        pictures = sum(
+            any(kind.startswith("image/") for kind in output.get("data", ())) for output in outputs
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0, 0, 0
+    return len(cells), len(outputs), pictures
+
+
+def _versions(workspace: Workspace, commit: str, overlay: str) -> list[tuple[str, str]]:
+    """Return the model versions and stages whose tags (in GTO's form) point at a commit.
+
+    Tags are what anybody may have set; `provenote.registry` says what was approved.
+    """
+    from provenote.git.command import git
+
+    out = git(
+        workspace.top, "for-each-ref", "--format=%(refname:strip=2) %(*objectname)%(objectname)", "refs/tags"
+    )
+    last: dict[tuple[str, str], tuple[int, str]] = {}
+    found: list[tuple[str, str]] = []
+    for line in out.decode("utf-8", "replace").splitlines():
+        tag, _, target = line.rpartition(" ")
+        prefix, equal, rest = tag.partition("=")
+        if not equal or prefix != overlay:
+            continue
+        target = target[: len(commit)]
+        if "@" in rest and target == commit:
+            found.append((rest, "version"))
+        name, _, stage = rest.partition("#")
+        stage, _, count = stage.partition("#")
+        if stage and not stage.startswith("!"):
+            number = int(count) if count.isdecimal() else 0
+            last[name, stage] = max(last.get((name, stage), (-1, "")), (number, target))
+    held = [(f"{name} #{stage}", "stage") for (name, stage), (_, target) in last.items() if target == commit]
+    return sorted(found) + sorted(held)
+
+
+# Layout ---------------------------------------------------------------------------------------
+
+
+def parts_of(found: Account, now: float, pictures: bool = False) -> list[Part]:
+    """Lay out an account, what matters most first."""
+    row, document = found.row, found.document
+    parts: list[Part] = [status_line(row, now), *order_lines(row, document), Facts(_about(found, now))]
+    if row.metrics:
+        parts.append(_metrics(found, pictures))
+    if pictures and found.series:
+        parts += _curves(found)
+    if row.params:
+        pairs = [(key, Cell(numbers.text(value))) for key, value in columns.flat(row.params).items()]
+        parts.append(Facts(pairs, "Parameters"))
+    parts += _lineage(found)
+    resources = _resources(document.get("resources") or {})
+    if resources:
+        parts.append(Facts(resources, "Resources"))
+    parts += _left_out(document)
+    return parts
+
+
+def status_line(row: Row, now: float) -> Line:
+    """Return the one line that says how a run stands."""
+    mark = columns.mark(row)
+    words = [row.name, "silent" if mark == "silent" else row.status]
+    if row.reason:
+        words.append(row.reason)
+    words += [word for word in ("starred" if row.starred else "", "archived" if row.archived else "") if word]
+    took = (
+        numbers.clock(now - row.started) if row.ended is None else numbers.duration(row.ended - row.started)
+    )
+    return Line("  ".join(words), mark, "strong" if mark in ("ok", "running") else "plain", took)
+
+
+def order_lines(row: Row, document: Mapping[str, Any]) -> list[Line]:
+    """Say whether the cells ran in order and why, and which modules were stale."""
+    if row.status in ("running", "queued"):
+        return []
+    evidence = document.get("evidence")
+    evidence = evidence if isinstance(evidence, Mapping) else {}
+    words = {
+        "linear": "Cells ran in order",
+        "rerun": "Cells ran in order, counting the last run of each",
+        "out-of-order": "Cells ran out of order",
+        "unknown": "The order of cells is not known",
+    }
+    if row.linearity == "linear" and "script" in evidence:
+        words["linear"] = "Ran as a script, from top to bottom"
+    marks = {"linear": "ok", "rerun": "ok", "out-of-order": "warn", "unknown": "warn"}
+    lines = [Line(words[row.linearity], marks[row.linearity])]  # type: ignore[arg-type]
+    why = [str(reason) for reason in evidence.get("why") or ()]
+    lines += [
+        Line(f"  {reason}", "", "warn" if row.linearity == "out-of-order" else "muted")
+        for reason in why[:FEW]
+    ]
+    if len(why) > FEW:
+        lines.append(Line(f"  and {len(why) - FEW} more", "", "muted"))
+    skipped = evidence.get("skipped") or ()
+    if skipped:
+        lines.append(
+            Line(f"  {numbers.counted(len(skipped), 'cell')} of the notebook did not run", "", "muted")
+        )
+    stale = document.get("stale_modules") or ()
+    if stale:
+        lines.append(
+            Line(f"Imported before their file changed: {', '.join(map(_name, stale))}", "warn", "warn")
+        )
+    return lines
+
+
+def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
+    row, document = found.row, found.document
+    disk = {
+        "same": "as it ran",
+        "differs": "differs from what ran",
+        "unknown": "not known whether it is what ran",
+    }
+    where = str(document.get("notebook") or "")
+    if where:
+        where = f"{where}, on disk: {disk.get(str(document.get('disk')), 'unknown')}"
+    command = document.get("command")
+    cells, outputs, shown = found.outputs
+    stored = f"{numbers.counted(cells, 'cell')}, {numbers.counted(outputs, 'output')}" if cells else ""
+    if shown:
+        stored += f", {numbers.counted(shown, 'picture')}"
+    who = "@".join(str(document[key]) for key in ("user", "host") if document.get(key))
+    lock = str(document.get("environment") or "")
+    python = f"Python {document['python']}" if document.get("python") else ""
+    packages = numbers.counted(found.packages, "package") if found.packages else ""
+    facts: list[tuple[str, str, Role]] = [
+        ("label", row.label, "plain"),
+        ("reason of change", str(document.get("why") or ""), "plain"),
+        ("started", f"{numbers.moment(row.started, now)}, {numbers.age(now - row.started)} ago", "plain"),
+        ("by", who, "plain"),
+        ("notebook", where, "warn" if document.get("disk") == "differs" else "plain"),
+        ("command", " ".join(map(str, command)) if command else "", "code"),
+        ("ended by", str(document.get("ended_by") or ""), "warn"),
+        ("tags", ", ".join(row.tags), "plain"),
+        *(("note", note, "plain") for note in row.notes),
+        (
+            "reproduced",
+            row.reproduced or ("" if row.status != "finished" else "not yet"),
+            "plain" if row.reproduced else "muted",
+        ),
+        ("child of", found.parent.name if found.parent else row.parent or "", "code"),
+        ("children", _list([child.name for child in found.children]), "code"),
+        ("executed", stored, "plain"),
+        (
+            "environment",
+            ", ".join(filter(None, (python, packages, f"lock {lock[:12]}" if lock else ""))),
+            "plain",
+        ),
+        ("branch", str(document.get("branch") or ""), "plain"),
+        ("baseline", row.baseline[:12], "code"),
+        ("commit", row.commit[:12] if row.commit else "", "code"),
+        ("id", row.id, "code"),
+    ]
+    titles = {
+        "started": numbers.full_time(row.started),
+        "baseline": row.baseline,
+        "commit": row.commit or "",
+        "environment": lock,
+    }
+    return [(name, Cell(text, role, titles.get(name, ""))) for name, text, role in facts if text]
+
+
+def _metrics(found: Account, pictures: bool) -> Table:
+    metrics = columns.flat(found.row.metrics)
+    rows = []
+    for key, value in metrics.items():
+        points = found.series.get(key, ())
+        line = [Cell(columns.heading(key)), Cell(numbers.text(value, grouped=True), "strong", _exact(value))]
+        line += [Cell(f"{len(points):,}" if points else "", "muted"), Cell(best_of(key, points), "muted")]
+        if not pictures:
+            values = [figure for _, point in points if (figure := numbers.number(point)) is not None]
+            line.append(Cell(numbers.sparkline(values) if len(values) > 1 else "", "run"))
+        rows.append(line)
+    heads = [Column("metric"), Column("last", "right"), Column("points", "right"), Column("best", "right")]
+    return Table(heads if pictures else [*heads, Column("curve")], rows, caption="Metrics")
+
+
+def best_of(key: str, points: Sequence[tuple[Any, Any]]) -> str:
+    """Write the best value of a curve and its step, empty where the name does not tell what is best."""
+    way = numbers.direction(key)
+    known = [(figure, step) for step, value in points if (figure := numbers.number(value)) is not None]
+    known = [(figure, step) for figure, step in known if figure == figure]
+    if not way or len(known) < 2:
+        return ""
+    ranked = {
+        "lower": lambda pair: pair[0],
+        "higher": lambda pair: -pair[0],
+        "zero": lambda pair: abs(pair[0]),
+    }
+    value, step = min(known, key=ranked[way])
+    return f"{numbers.text(value)} at {numbers.text(step)}"
+
+
+def _curves(found: Account) -> list[Part]:
+    from provenote.render import plots
+
+    picture = plots.curves(found.series)
+    return [picture] if isinstance(picture, Picture) else []
+
+
+def _lineage(found: Account) -> list[Part]:
+    """Walk data -> this run -> what it made, with the versions that name it."""
+    document = found.document
+    rows: list[list[Cell]] = []
+    for read in document.get("reads") or ():
+        rev = str(read.get("rev") or "")
+        version = rev[:12] if len(rev) == 40 else rev or "in the work tree"
+        rows.append(
+            [
+                Cell("read"),
+                Cell(str(read.get("path", "")), "code"),
+                Cell(f"data, {version}", "plain", rev),
+                *_bytes(read),
+            ]
+        )
+    for name, artifact in sorted((document.get("artifacts") or {}).items()):
+        kind = str(artifact.get("type", "artifact"))
+        more = artifact.get("class") or artifact.get("format")
+        words = f"{kind}, {str(more).rsplit('.', 1)[-1]}" if more and kind == "model" else kind
+        rows.append(
+            [Cell("kept"), Cell(name, "code", str(artifact.get("file", ""))), Cell(words), *_bytes(artifact)]
+        )
+    parts: list[Part] = []
+    if rows:
+        heads = [Column(""), Column("name"), Column("what"), Column("size", "right"), Column("md5")]
+        parts.append(Table(heads, rows, caption="Data and models"))
+    for name, what in found.versions:
+        text = f"{name} is this run" if what == "version" else f"{name.replace(' #', ' in ')} is this run"
+        parts.append(
+            Line(f"{text}, by its tag: `provenote verify {name.split('@')[0].split(' ')[0]}` proves it", "ok")
+        )
+    return parts
+
+
+def _bytes(item: Mapping[str, Any]) -> list[Cell]:
+    size = item.get("size")
+    count = f", {numbers.counted(int(item['nfiles']), 'file')}" if item.get("nfiles") else ""
+    md5 = str(item.get("md5") or "")
+    return [
+        Cell(numbers.size(size) + count if isinstance(size, (int, float)) else ""),
+        Cell(md5[:12], "code", md5),
+    ]
+
+
+def _resources(figures: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+    """Return the figures that say something, in a fixed order; all of them are in the JSON form."""
+
+    def of(key: str) -> float | None:
+        value = figures.get(key)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    share = of("cpu_percent")
+    cpu = numbers.duration(of("cpu_s"))
+    pairs = [
+        ("processor", f"{cpu}, {share:.0f}{numbers.THIN}%" if share else cpu, of("cpu_s")),
+        ("memory, most", _megabytes(of("rss_peak_mb")), of("rss_peak_mb")),
+        ("children, most", _megabytes(of("children_rss_peak_mb")), of("children_rss_peak_mb")),
+        ("disk read", _megabytes(of("disk_read_mb")), of("disk_read_mb")),
+        ("disk written", _megabytes(of("disk_written_mb")), of("disk_written_mb")),
+        ("received, whole machine", _megabytes(of("network_received_mb")), of("network_received_mb")),
+        ("sent, whole machine", _megabytes(of("network_sent_mb")), of("network_sent_mb")),
+        ("disk free", _megabytes(of("disk_free_mb")), of("disk_free_mb")),
+    ]
+    shown = [(name, Cell(text)) for name, text, value in pairs if value]
+    for gpu in figures.get("gpus") or ():
+        used = _megabytes(gpu.get("memory_peak_mb"))
+        mean = gpu.get("percent_mean")
+        busy = f", {mean:.0f}{numbers.THIN}% busy" if mean is not None else ""
+        shown.append(("GPU", Cell(f"{gpu.get('name', '')}, {used} at most{busy}")))
+    return shown
+
+
+def _megabytes(value: float | None) -> str:
+    return numbers.size(None if value is None else value * 1e6)
+
+
+def _left_out(document: Mapping[str, Any]) -> list[Part]:
+    """Say what the snapshot does not hold, and what was taken out of outputs."""
+    parts: list[Part] = []
+    if document.get("snapshot") == "lost":
+        parts.append(Line("The snapshot of the work tree is lost; the code that ran is kept", "warn", "warn"))
+    redacted = document.get("redacted")
+    if redacted:
+        parts.append(
+            Line(f"{numbers.counted(int(redacted), 'secret')} taken out of the stored outputs", "warn")
+        )
+    omitted = document.get("omitted") or ()
+    if omitted:
+        rows = [
+            [
+                Cell(str(each.get("path", "")), "code"),
+                Cell(numbers.size(each.get("size")) if each.get("size") is not None else ""),
+                Cell(str(each.get("why") or each.get("reason") or ""), "muted"),
+            ]
+            for each in omitted[:FEW]
+        ]
+        foot = [f"and {len(omitted) - FEW:,} more: `--json`"] if len(omitted) > FEW else []
+        heads = [Column("file"), Column("size", "right"), Column("why")]
+        parts.append(Table(heads, rows, caption="Not in the snapshot", foot=foot))
+    return parts
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
+
+
+def _name(module: Any) -> str:
+    return (
+        str(module.get("module") or module.get("name") or module)
+        if isinstance(module, Mapping)
+        else str(module)
+    )
+
+
+def _exact(value: Any) -> str:
+    return repr(value) if isinstance(value, float) else ""
