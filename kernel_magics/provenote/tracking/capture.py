@@ -66,13 +66,17 @@ class Capture:
         self._stacks: dict[int, list[_Entry]] = {}
         self._requests: dict[str, Outputs] = {}
         self._outputs: KernelOutputs | None = None
+        self._is_open = False
         self._file_cells: list[tuple[str | None, str]] | None = None
         self._file_position = 0
 
     # ------------------------------------------------------------------ beginning and end
 
     def open(self) -> None:
-        """Begin to record, and take over what ran before."""
+        """Begin to record, and take over what ran before; nothing when it records already."""
+        if self._is_open:
+            return
+        self._is_open = True
         self.record.modules.note()
         self._adopt_history()
         if self.kernel is not None:
@@ -83,7 +87,10 @@ class Capture:
             self.shell.events.register(name, callback)
 
     def close(self) -> None:
-        """Stop recording; the record stays."""
+        """Stop recording; the record stays, and `open` goes on with it."""
+        if not self._is_open:
+            return
+        self._is_open = False
         for name, callback in self._callbacks():
             self.shell.events.unregister(name, callback)
         if self._outputs is not None:
@@ -310,18 +317,12 @@ _capture: Capture | None = None
 
 
 def install(shell: InteractiveShell) -> Capture:
-    """Record what ``shell`` runs from now on; after `uninstall` it goes on where it was."""
+    """Record what ``shell`` runs from now on; there is one record a shell, which is never begun anew."""
     global _capture
     if _capture is None or _capture.shell is not shell:
         _capture = Capture(shell)
     _capture.open()
     return _capture
-
-
-def uninstall() -> None:
-    """Stop recording; what was recorded is kept."""
-    if _capture is not None:
-        _capture.close()
 
 
 def evidence(shell: InteractiveShell) -> dict[str, Any]:

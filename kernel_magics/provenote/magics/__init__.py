@@ -1,0 +1,96 @@
+"""The notebook's face: what ``%load_ext provenote`` brings. It holds no rule: parse, call one journey, show.
+
+Loading costs some milliseconds: everything heavy is imported by the magic that needs it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from provenote.errors import ProvenoteError
+from provenote.magics import lines, shown, tracked, verbs
+from provenote.tracking import capture
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class _Loaded:
+    """What one shell got from us, so that it can be taken back."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell: Any = shell
+        self.process = os.getpid()
+        self.cells = tracked.TrackedCells(shell)
+        self.magics = lines.made(shell)
+        self.capture: capture.Capture | None = None
+
+    def open(self) -> None:
+        """Register magics and transformers, and begin to record."""
+        taken = self._register()
+        if ("cell", "track") not in taken:
+            self.cells.open()
+        self.capture = capture.install(self.shell)
+        self.capture.observers.append(self.cells)
+        atexit.register(self.shutdown)
+
+    def close(self) -> None:
+        """Take everything back; the record of what ran is kept."""
+        atexit.unregister(self.shutdown)
+        if self.capture is not None:
+            self.capture.observers.remove(self.cells)
+            self.capture.close()
+        self.cells.close()
+        for (kind, name), function in self.magics.items():
+            held = self.shell.magics_manager.magics[kind]
+            if held.get(name) is function:
+                del held[name]
+
+    def _register(self) -> set[tuple[str, str]]:
+        """Register the magics whose names are free; say of each other one where its verb is."""
+        taken = set()
+        for (kind, name), function in self.magics.items():
+            held = self.shell.magics_manager.magics[kind]
+            if name in held:
+                taken.add((kind, name))
+                instead = f"%pv {name}" if name in verbs.SHORT else "with provenote.track(name) as run:"
+                mark = "%%" if kind == "cell" else "%"
+                shown.line(f"{mark}{name} is taken by another extension and left alone; use `{instead}`")
+            else:
+                self.shell.register_magic_function(function, kind, name)
+        return taken
+
+    def shutdown(self) -> None:
+        """End the runs that are open when the kernel shuts down; a forked child leaves them alone."""
+        if os.getpid() != self.process or "provenote.tracking.active" not in sys.modules:
+            return
+        from provenote.tracking import active
+
+        for run in active.open_runs():
+            try:
+                run.end("finished", None, "shutdown")
+            except ProvenoteError as error:
+                shown.line(error.line)
+
+
+_loaded: _Loaded | None = None
+
+
+def load(shell: InteractiveShell) -> None:
+    """Bring the magics to a shell and record what it runs; a second time nothing happens."""
+    global _loaded
+    if _loaded is not None and _loaded.shell is shell:
+        return
+    _loaded = _Loaded(shell)
+    _loaded.open()
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics back."""
+    global _loaded
+    if _loaded is not None and _loaded.shell is shell:
+        _loaded.close()
+        _loaded = None

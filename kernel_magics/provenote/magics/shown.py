@@ -1,0 +1,49 @@
+"""What a magic shows: one display with HTML for a notebook and text for everything else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provenote.tracking.active import ActiveRun
+    from provenote.view import View
+
+
+def in_job() -> bool:
+    """Whether this kernel runs a job's notebook: no person is there, and no widget would live."""
+    return bool(os.environ.get("PROVENOTE_RUN") or os.environ.get("PROVENOTE_DOC"))
+
+
+def view(shown: View, *, kernel: bool) -> None:
+    """Show the answer of a verb."""
+    from provenote.render import terminal
+
+    if not kernel:
+        terminal.write(shown)
+        return
+    from provenote.render import html
+
+    bundle({"text/html": html.render(shown), "text/plain": terminal.render(shown, width=100, color=False)})
+
+
+def run_block(run: ActiveRun) -> None:
+    """Show a run as it is: its static form, which a saved notebook keeps."""
+    from provenote.stores import index
+    from provenote.widgets import static
+
+    row = index.find(run.workspace, run.id)
+    bundle(static.run_block(row, index.series(run.workspace, row)))
+
+
+def bundle(data: dict[str, Any]) -> None:
+    """Show a MIME bundle."""
+    from IPython.display import display
+
+    display(data, raw=True)  # type: ignore[no-untyped-call]
+
+
+def line(text: str) -> None:
+    """Say one line beside the cell's outputs."""
+    sys.stderr.write(f"provenote: {text}\n")
