@@ -1,4 +1,4 @@
-"""Make ``docs/reference/commands.md`` from the verb tree: ``python docs/generate.py``; ``--check`` only compares."""
+"""Make ``docs/reference/commands.md`` from the verb tree: ``python docs/generate.py [--check]``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from provenote.commands.tree import Parameter, Verb, verbs
 TARGET = Path(__file__).parent / "reference" / "commands.md"
 HEAD = """# Commands
 
-Made from the verb tree by `python docs/generate.py`; do not edit. In a shell: `provenote VERB`; in a notebook: `%pv VERB`
-(the same as `%provenote VERB`). Every verb takes `--json` and `--help`. Exit status: 0 yes, 1 the verdict is no or the job
-failed, 2 the user's mistake, 3 a broken world (disk, network, remote).
+Made from the verb tree by `python docs/generate.py`; do not edit. In a shell: `provenote VERB`; in a
+notebook: `%pv VERB` (the same as `%provenote VERB`). Every verb takes `--json` and `--help`. Exit status: 0 yes,
+1 the verdict is no or the job failed, 2 the user's mistake, 3 a broken world (disk, network, remote).
 """
 
 
@@ -42,7 +42,11 @@ def section(verb: Verb) -> str:
         lines += ["| argument | meaning |", "|---|---|"]
         for parameter in verb.parameters:
             options = parameter.kind in ("option", "flag", "multiple")
-            name = f"{parameter.short}, {parameter.flag}".lstrip(", ") if options else parameter.name.rstrip("_").upper()
+            name = (
+                f"{parameter.short}, {parameter.flag}".lstrip(", ")
+                if options
+                else parameter.name.rstrip("_").upper()
+            )
             lines.append(f"| `{name}` | {parameter.help.replace('|', chr(92) + '|')} |")
         lines.append("")
     return "\n".join(lines)
@@ -58,5 +62,9 @@ def document() -> str:
 if __name__ == "__main__":
     text = document()
     if "--check" in sys.argv:
-        sys.exit(0 if TARGET.read_text(encoding="utf-8") == text else f"{TARGET} is behind: python docs/generate.py")
+        sys.exit(
+            0
+            if TARGET.read_text(encoding="utf-8") == text
+            else f"{TARGET} is behind: python docs/generate.py"
+        )
     TARGET.write_text(text, encoding="utf-8")

@@ -65,7 +65,9 @@ def make_repo(_template: Path) -> Callable[[Path], Path]:
 
 
 @pytest.fixture
-def repo(tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def repo(
+    tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """Make a project, and stand in it."""
     root = make_repo(tmp_path / "project")
     monkeypatch.chdir(root)

@@ -15,13 +15,22 @@ if TYPE_CHECKING:
 
     from provenote import data as data
     from provenote.registry.load import load as load
-    from provenote.tracking.active import ActiveRun
+    from provenote.tracking.active import ActiveRun as ActiveRun
     from provenote.tracking.active import current as current_run
     from provenote.tracking.active import track as track
 
 __all__ = [
-    "ProvenoteError", "Refused", "UsageError", "WorldError",
-    "current_run", "data", "load", "load_ipython_extension", "runs", "track", "unload_ipython_extension",
+    "ProvenoteError",
+    "Refused",
+    "UsageError",
+    "WorldError",
+    "current_run",
+    "data",
+    "load",
+    "load_ipython_extension",
+    "runs",
+    "track",
+    "unload_ipython_extension",
 ]
 
 _LATE = {
@@ -49,7 +58,9 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def runs(query: str | None = None, *, everything: bool = False, branch: str | None = None) -> pandas.DataFrame:
+def runs(
+    query: str | None = None, *, everything: bool = False, branch: str | None = None
+) -> pandas.DataFrame:
     """Return the runs as a DataFrame, newest first.
 
     Parameters

@@ -88,7 +88,9 @@ def _find(words: list[str]) -> tuple[Verb, list[str]]:
         raise UsageError(f"{words[0]} has no verb {words[1]!r}", f"Perhaps {hint}")
     word = words[0] if words else ""
     near = difflib.get_close_matches(word, [path[0] for path in tree], 1)
-    raise UsageError(f"{word!r} is no verb", f"Perhaps `provenote {near[0]}`" if near else "All verbs: `provenote --help`")
+    raise UsageError(
+        f"{word!r} is no verb", f"Perhaps `provenote {near[0]}`" if near else "All verbs: `provenote --help`"
+    )
 
 
 def parser_of(verb: Verb) -> argparse.ArgumentParser:
@@ -115,17 +117,27 @@ def _add(parser: argparse.ArgumentParser, parameter: Parameter) -> None:
         parser.add_argument(name, type=parameter.type, help=text, metavar=name.upper(), **optional)
         return
     if parameter.kind == "repeated":
-        parser.add_argument(parameter.name, type=parameter.type, nargs="*", help=text, metavar=parameter.name.upper())
+        parser.add_argument(
+            parameter.name, type=parameter.type, nargs="*", help=text, metavar=parameter.name.upper()
+        )
         return
     flags = [flag for flag in (parameter.short, parameter.flag) if flag]
     if parameter.kind == "flag":
-        parser.add_argument(*flags, dest=parameter.name, action="store_true", default=bool(parameter.default), help=text)
+        parser.add_argument(
+            *flags, dest=parameter.name, action="store_true", default=bool(parameter.default), help=text
+        )
         return
     metavar = parameter.name.rstrip("_").upper()
     action = "append" if parameter.kind == "multiple" else "store"
     parser.add_argument(
-        *flags, dest=parameter.name, type=parameter.type, action=action, required=parameter.required,
-        default=None if parameter.kind == "multiple" else parameter.default, help=text, metavar=metavar,
+        *flags,
+        dest=parameter.name,
+        type=parameter.type,
+        action=action,
+        required=parameter.required,
+        default=None if parameter.kind == "multiple" else parameter.default,
+        help=text,
+        metavar=metavar,
     )
 
 
@@ -135,7 +147,12 @@ def overview(group: str | None = None) -> str:
     shown = [verb for path, verb in tree.items() if group is None or path[0] == group]
     width = max(len(verb.name) for verb in shown)
     lines = [f"  {verb.name:<{width}}  {verb.summary}" for verb in shown]
-    head = ["usage: provenote VERB ...", "", "MLOps in the notebook and in Git. In a notebook: %load_ext provenote, then %pv VERB ...", ""]
+    head = [
+        "usage: provenote VERB ...",
+        "",
+        "MLOps in the notebook and in Git. In a notebook: %load_ext provenote, then %pv VERB ...",
+        "",
+    ]
     tail = ["", "`provenote VERB --help` tells more; every verb takes --json."]
     return "\n".join((head if group is None else []) + lines + tail) + "\n"
 
@@ -167,7 +184,7 @@ def run(words: Sequence[str], context: Context) -> tuple[View, bool]:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status (0 yes, 1 the verdict is no, 2 mistake, 3 broken world)."""
+    """Run the command line and return its exit status: 0 yes, 1 no, 2 a mistake, 3 a broken world."""
     words = list(sys.argv[1:] if words is None else words)
     if words[:1] in (["--version"], ["-V"]):
         from importlib.metadata import version
@@ -178,7 +195,10 @@ def main(words: Sequence[str] | None = None) -> int:
         context = Context(face="terminal", tell=_progress(words), confirm=_ask if _person() else None)
         view, as_json = run(words, context)
         if as_json:
-            sys.stdout.write(json.dumps(view.data, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode() + "\n")
+            sys.stdout.write(
+                json.dumps(view.data, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode()
+                + "\n"
+            )
         else:
             from provenote.render import terminal
 

@@ -77,8 +77,10 @@ def explain(root: Path) -> dict[str, tuple[Any, str]]:
             found[name] = (_typed(name, os.environ[variable], variable), variable)
     overlay = found.get("overlay")
     if overlay and (not overlay[0] or overlay[0].startswith(".") or "/" in overlay[0].strip("/")):
-        raise UsageError(f"overlay = {overlay[0]!r} in {overlay[1]} is no plain folder name",
-                         "Choose a name without a slash or a leading dot, as `overlay = \"provenote-runs\"`")
+        raise UsageError(
+            f"overlay = {overlay[0]!r} in {overlay[1]} is no plain folder name",
+            'Choose a name without a slash or a leading dot, as `overlay = "provenote-runs"`',
+        )
     return found
 
 
@@ -103,8 +105,9 @@ def _table(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
 def _typed(name: str, value: Any, where: str) -> Any:
     field = _FIELDS.get(name)
     if field is None:
-        raise UsageError(f"{where} sets {name!r}, which is no setting",
-                         f"Known: {', '.join(sorted(_FIELDS))}")
+        raise UsageError(
+            f"{where} sets {name!r}, which is no setting", f"Known: {', '.join(sorted(_FIELDS))}"
+        )
     kind = type(field.default)
     if isinstance(value, str) and kind is bool and value.lower() in ("1", "true", "yes", "on"):
         return True

@@ -1,4 +1,4 @@
-"""Examine the project and its surroundings: what is in force, and what is wrong, with the command that mends it."""
+"""Examine the project and its surroundings: what is in force, what is wrong, and the command that mends it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,11 @@ def _programs() -> Iterator[Finding]:
         yield Finding(said, "failed" if old else "ok", "Install Git 2.31 or newer" if old else "")
     for name in ("dvc", "papermill", "jupyterlab", "scikit-learn"):
         version = _version(name)
-        yield Finding(f"{name} {version}") if version else Finding(f"{name} is missing", "failed", f"`pip install {name}`")
+        yield (
+            Finding(f"{name} {version}")
+            if version
+            else Finding(f"{name} is missing", "failed", f"`pip install {name}`")
+        )
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         yield Finding(
             "PYTHONDONTWRITEBYTECODE is set: each job compiles its imports again, twice as slow",
@@ -104,17 +108,27 @@ def _settings(root: Path) -> Iterator[Finding]:
 
 def _repository(place: workspace.Workspace) -> Iterator[Finding]:
     if resolve(place.top, "HEAD") is None:
-        yield Finding("no commit yet, and a run needs one as its baseline", "failed", '`git commit --allow-empty -m "first"`')
+        yield Finding(
+            "no commit yet, and a run needs one as its baseline",
+            "failed",
+            '`git commit --allow-empty -m "first"`',
+        )
     if git_run(place.top, "config", "user.email").returncode:
         yield Finding(
-            "Git does not know who you are; runs are written as provenote@localhost", "warn",
+            "Git does not know who you are; runs are written as provenote@localhost",
+            "warn",
             '`git config user.email "you@example.org"`',
         )
     if not os.access(place.common_dir, os.W_OK):
-        yield Finding(f"{place.common_dir} cannot be written: runs can be read, not made", "failed", "Check who owns it")
+        yield Finding(
+            f"{place.common_dir} cannot be written: runs can be read, not made", "failed", "Check who owns it"
+        )
     remotes = git_run(place.top, "remote").stdout.decode().split()
-    yield Finding(f"Git remote {', '.join(remotes)}" if remotes else "no Git remote: runs live in this clone only",
-                  "ok" if remotes else "warn", "" if remotes else "`git remote add origin URL`")
+    yield Finding(
+        f"Git remote {', '.join(remotes)}" if remotes else "no Git remote: runs live in this clone only",
+        "ok" if remotes else "warn",
+        "" if remotes else "`git remote add origin URL`",
+    )
     free = shutil.disk_usage(place.common_dir).free
     if free < 1_000_000_000:
         yield Finding(f"{free / 1e6:.0f} MB free on the disk of the repository", "warn", "Free some space")
@@ -131,7 +145,9 @@ def _runs(place: workspace.Workspace) -> Iterator[Finding]:
     yield Finding(f"{len(rows)} runs, {hidden} more on other branches")
     for run, problem in runs.close_dead(place.common_dir, place.home):
         if problem:
-            yield Finding(f"run {run.meta['name']}: {problem}", "warn", "It is shown by `provenote track status`")
+            yield Finding(
+                f"run {run.meta['name']}: {problem}", "warn", "It is shown by `provenote track status`"
+            )
 
 
 def _data(place: workspace.Workspace) -> Iterator[Finding]:
@@ -148,18 +164,28 @@ def _data(place: workspace.Workspace) -> Iterator[Finding]:
         try:
             parser.read_string(text)
         except configparser.Error:
-            yield Finding(f".dvc/{name} is not readable", "failed", "Mend it by hand, or `git checkout .dvc/config`")
+            yield Finding(
+                f".dvc/{name} is not readable", "failed", "Mend it by hand, or `git checkout .dvc/config`"
+            )
             continue
         remote = parser.get("core", "remote", fallback=remote)
         if name == "config" and _SECRET_KEYS.search(text):
             yield Finding(
-                ".dvc/config is in Git and holds a secret", "failed",
-                "Move it: `dvc remote modify --local NAME KEY VALUE`, take it out of .dvc/config, and change the secret",
+                ".dvc/config is in Git and holds a secret",
+                "failed",
+                "Move it: `dvc remote modify --local NAME KEY VALUE`, and change the secret",
             )
         if name == "config.local" and _SECRET_KEYS.search(text) and path.stat().st_mode & 0o077:
-            yield Finding(".dvc/config.local holds a secret that others can read", "warn", "`chmod 600 .dvc/config.local`")
-    yield Finding(f"DVC remote {remote}" if remote else "no DVC remote: data and models live in this clone only",
-                  "ok" if remote else "warn", "" if remote else "`dvc remote add -d NAME URL`")
+            yield Finding(
+                ".dvc/config.local holds a secret that others can read",
+                "warn",
+                "`chmod 600 .dvc/config.local`",
+            )
+    yield Finding(
+        f"DVC remote {remote}" if remote else "no DVC remote: data and models live in this clone only",
+        "ok" if remote else "warn",
+        "" if remote else "`dvc remote add -d NAME URL`",
+    )
     yield Finding(f"DVC cache {place.cache_dir}")
     dvc_yaml = place.dvc_root / "dvc.yaml"
     if dvc_yaml.exists():
@@ -169,8 +195,9 @@ def _data(place: workspace.Workspace) -> Iterator[Finding]:
             yaml.safe_load(dvc_yaml.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             yield Finding(
-                f"dvc.yaml is not valid YAML ({str(error).splitlines()[0]}): plain `dvc` cannot show any run; ours still list them",
-                "failed", "Mend dvc.yaml, or take it back: `git checkout dvc.yaml`",
+                f"dvc.yaml is not valid YAML ({str(error).splitlines()[0]}): plain `dvc` shows no run until then",
+                "failed",
+                "Mend dvc.yaml, or take it back: `git checkout dvc.yaml`",
             )
 
 
@@ -193,10 +220,13 @@ def _kernels() -> Iterator[Finding]:
         except (OSError, subprocess.TimeoutExpired):
             theirs = ""
         if not theirs:
-            yield Finding(f"kernel {name} ({python}) has no Provenote", "warn", f"`{python} -m pip install provenote`")
+            yield Finding(
+                f"kernel {name} ({python}) has no Provenote", "warn", f"`{python} -m pip install provenote`"
+            )
         elif theirs != _version("provenote"):
             yield Finding(
-                f"kernel {name} has Provenote {theirs}, here it is {_version('provenote')}", "warn",
+                f"kernel {name} has Provenote {theirs}, here it is {_version('provenote')}",
+                "warn",
                 f"`{python} -m pip install provenote=={_version('provenote')}`",
             )
 

@@ -30,8 +30,8 @@ class Step:
 def initialise(folder: Path, *, subdir: bool = False) -> list[Step]:
     """Make a project of Git and DVC where ``folder`` is.
 
-    What is there already is left as it is. The files of DVC are staged, and committed only where the repository
-    has no commit at all, since a run needs one as its baseline.
+    What is there already is left as it is. The files of DVC are staged, and committed only where the
+    repository has no commit at all, since a run needs one as its baseline.
 
     Parameters
     ----------
@@ -54,7 +54,11 @@ def initialise(folder: Path, *, subdir: bool = False) -> list[Step]:
     except UsageError as error:
         if not error.what.startswith("not a Git repository"):
             raise
-        branch = [] if git_run(folder, "config", "init.defaultBranch").returncode == 0 else ["--initial-branch=main"]
+        branch = (
+            []
+            if git_run(folder, "config", "init.defaultBranch").returncode == 0
+            else ["--initial-branch=main"]
+        )
         git(folder, "init", "--quiet", *branch)
         top, _, _ = workspace.find_git(folder)
         steps.append(Step(f"Git work tree {top}", True))
@@ -79,14 +83,18 @@ def _make_dvc(root: Path) -> list[str]:
                 (root / name).write_text(text, encoding="utf-8")
                 made.append(name)
     except OSError as error:
-        raise WorldError(f"the DVC project cannot be made in {root}: {error.strerror}", "Check who owns the folder") from error
+        raise WorldError(
+            f"the DVC project cannot be made in {root}: {error.strerror}", "Check who owns the folder"
+        ) from error
     git(root, "add", "--", *made)
     return made
 
 
 def _first_commit(root: Path, paths: list[str]) -> None:
     """Commit the files of DVC alone: what the user staged stays staged."""
-    identity = [] if _identity(root) else ["-c", "user.name=provenote", "-c", "user.email=provenote@localhost"]
+    identity = (
+        [] if _identity(root) else ["-c", "user.name=provenote", "-c", "user.email=provenote@localhost"]
+    )
     words = ["commit", "--quiet", "--no-verify", "--allow-empty", "-m", "Start the project"]
     git(root, *identity, "-c", "commit.gpgsign=false", *words, *(["--", *paths] if paths else []))
 

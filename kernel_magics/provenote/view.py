@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 Role = Literal["plain", "muted", "strong", "code", "ok", "warn", "error", "run", "better", "worse"]
 Mark = Literal["", "ok", "failed", "killed", "warn", "running", "queued", "silent"]
@@ -80,7 +80,7 @@ class Text:
     text: str
 
 
-Part = Union[Table, Line, Facts, Picture, Text]
+Part = Table | Line | Facts | Picture | Text
 
 
 @dataclass(frozen=True, slots=True)

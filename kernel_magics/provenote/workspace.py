@@ -133,6 +133,8 @@ def find_git(folder: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
         raise WorldError(f"git cannot read {folder}: {said.splitlines()[-1] if said else 'no reason given'}")
     lines = os.fsdecode(answer.stdout).splitlines()
     if len(lines) > 3 and lines[3] == "reftable":
-        raise UsageError("this repository keeps its refs as reftable, which neither DVC nor we can read",
-                         "Convert it: `git refs migrate --ref-format=files`")
+        raise UsageError(
+            "this repository keeps its refs as reftable, which neither DVC nor we can read",
+            "Convert it: `git refs migrate --ref-format=files`",
+        )
     return Path(lines[0]), Path(lines[1]), Path(lines[2])

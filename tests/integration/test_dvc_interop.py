@@ -61,11 +61,30 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def odd(repo: Path) -> Iterator[Path]:
     """A project with runs whose values stumble a careless reader."""
     params = {
-        "tiny": 1e-05, "none": None, "list": [1, 2], "big": 2**70, "deep": {"x": {"y": 1}}, "yes": "yes",
-        "two words": "a: b #c", "flag": False, "é": "ü", "empty": {}, "nan": float("nan"), "number": "007",
+        "tiny": 1e-05,
+        "none": None,
+        "list": [1, 2],
+        "big": 2**70,
+        "deep": {"x": {"y": 1}},
+        "yes": "yes",
+        "two words": "a: b #c",
+        "flag": False,
+        "é": "ü",
+        "empty": {},
+        "nan": float("nan"),
+        "number": "007",
     }
     with provenote.track("odd", params=params) as run:
-        run.log({"nan": float("nan"), "inf": float("-inf"), "ok": True, "word": "good", "train/loss": 0.1, "none": None})
+        run.log(
+            {
+                "nan": float("nan"),
+                "inf": float("-inf"),
+                "ok": True,
+                "word": "good",
+                "train/loss": 0.1,
+                "none": None,
+            }
+        )
         run.log({"loss": {"train": 0.5, "val": 0.6}, "list": [1, 2]})
         for step in range(3):
             run.log(curve=step * 0.5, step=step)
@@ -177,5 +196,7 @@ def test_commit_gpgsign_and_no_identity_are_in_nobodys_way(repo: Path) -> None:
         subprocess.run(["git", "config", "--unset", key], check=True)
     with provenote.track("r"):
         pass
-    author = subprocess.run(["git", "log", "-1", "--format=%an <%ae>", "--all"], capture_output=True, text=True).stdout
+    author = subprocess.run(
+        ["git", "log", "-1", "--format=%an <%ae>", "--all"], capture_output=True, text=True
+    ).stdout
     assert "provenote <provenote@localhost>" in author or os.environ.get("EMAIL")

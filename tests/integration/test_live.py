@@ -40,7 +40,9 @@ def script(code: str, *arguments: str, **options: object) -> subprocess.Popen[st
 
 
 def points(commit: str) -> int:
-    shown = subprocess.run(["git", "show", f"{commit}:provenote/plots/loss.tsv"], capture_output=True, text=True)
+    shown = subprocess.run(
+        ["git", "show", f"{commit}:provenote/plots/loss.tsv"], capture_output=True, text=True
+    )
     return len(shown.stdout.splitlines()) - 1
 
 
@@ -169,10 +171,20 @@ def test_one_broken_run_never_stops_the_listing(repo: Path) -> None:
     (broken / "meta.json").write_text("{")
     other = workspace.find().home / "live" / "other"
     other.mkdir()
-    (other / "meta.json").write_text(json.dumps({
-        "host": live.HOST, "id": "other", "name": "other-1", "label": "other", "started": 1.0,
-        "baseline": "0" * 40, "prefix": "", "overlay": "provenote",
-    }))
+    (other / "meta.json").write_text(
+        json.dumps(
+            {
+                "host": live.HOST,
+                "id": "other",
+                "name": "other-1",
+                "label": "other",
+                "started": 1.0,
+                "baseline": "0" * 40,
+                "prefix": "",
+                "overlay": "provenote",
+            }
+        )
+    )
     (other / "lease").write_text("")
     rows, _ = index.rows(workspace.find(), everything=True)
     assert {row.label for row in rows} == {"good", "other"}
@@ -211,7 +223,9 @@ def _no_space(*_: object) -> None:
 def test_a_file_system_that_fills_up(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True
+    ).returncode:
         pytest.skip("cannot mount a tmpfs here")
     try:
         root = make_repo(place / "project")

@@ -22,7 +22,13 @@ def git(*arguments: str) -> str:
 def state(*files: str) -> dict[str, str]:
     """Everything of the user's that a run must leave alone."""
     seen = {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in (".git/index", *files)}
-    for command in ("rev-parse HEAD", "stash list", "status --porcelain=v2", "symbolic-ref HEAD", "branch -a"):
+    for command in (
+        "rev-parse HEAD",
+        "stash list",
+        "status --porcelain=v2",
+        "symbolic-ref HEAD",
+        "branch -a",
+    ):
         seen[command] = git("--no-optional-locks", *command.split())
     return seen
 
@@ -45,7 +51,10 @@ def test_a_run_is_one_commit_that_holds_what_was_logged(repo: Path) -> None:
     shown = git("show", f"{run.commit}:provenote/plots/loss.tsv")
     assert shown.splitlines()[0] == "step\tloss"
     assert json.loads(git("show", f"{run.commit}:provenote/metrics.json")) == {
-        "loss": 1 / 3, "train/loss": "nan", "word": "good", "ok": True,
+        "loss": 1 / 3,
+        "train/loss": "nan",
+        "word": "good",
+        "ok": True,
     }
     assert git("rev-parse", f"{run.commit}^").strip() == row.baseline
     assert not list((place.home / "live").iterdir())
@@ -92,7 +101,10 @@ def test_an_exception_ends_the_run_as_failed(repo: Path) -> None:
         (lambda root: subprocess.run(["rm", "-rf", ".git"]), "not a Git repository"),
         (lambda root: subprocess.run(["rm", "-rf", ".dvc"]), "no DVC project"),
         (lambda root: subprocess.run("rm -rf .git; git init -q .", shell=True), "no commit yet"),
-        (lambda root: ((root / "provenote").mkdir(), (root / "provenote" / "mine.py").write_text("x")), "not ours"),
+        (
+            lambda root: ((root / "provenote").mkdir(), (root / "provenote" / "mine.py").write_text("x")),
+            "not ours",
+        ),
     ],
 )
 def test_what_cannot_be_tracked_is_said_in_one_line(repo: Path, make, said: str) -> None:
@@ -112,7 +124,9 @@ def test_overlay_setting_frees_the_name(repo: Path) -> None:
     assert json.loads(git("show", f"{run.commit}:runs/metrics.json")) == {"a": 1}
 
 
-@pytest.mark.parametrize("label", ["a/b c", "模型", "x" * 300, "..", "-", "refs/heads/main", "a\nb", "HEAD", ".lock", "é~^:"])
+@pytest.mark.parametrize(
+    "label", ["a/b c", "模型", "x" * 300, "..", "-", "refs/heads/main", "a\nb", "HEAD", ".lock", "é~^:"]
+)
 def test_any_text_is_a_label(repo: Path, label: str) -> None:
     with provenote.track(label) as run:
         run.log(a=1)
@@ -134,7 +148,11 @@ def test_a_run_ends_once(repo: Path) -> None:
 def test_bad_keys_and_values_are_named_and_lose_nothing(repo: Path) -> None:
     with provenote.track("values") as run:
         run.log(a=1)
-        for bad, said in (({1: 2}, "not a text"), ({"": 2}, "empty"), ({"o": object()}, "'o' is a builtins.object")):
+        for bad, said in (
+            ({1: 2}, "not a text"),
+            ({"": 2}, "empty"),
+            ({"o": object()}, "'o' is a builtins.object"),
+        ):
             with pytest.raises(UsageError, match=said):
                 run.log(bad)
         with pytest.raises(UsageError, match="is no number"):
@@ -143,7 +161,11 @@ def test_bad_keys_and_values_are_named_and_lose_nothing(repo: Path) -> None:
             run.log(a=2, step=3)
             run.log(a=4, step=3)
     assert index.find(workspace.find(), run.name).metrics == {"a": 4}
-    assert index.series(workspace.find(), index.find(workspace.find(), run.name))["a"] == [(0, 1), (3, 2), (3, 4)]
+    assert index.series(workspace.find(), index.find(workspace.find(), run.name))["a"] == [
+        (0, 1),
+        (3, 2),
+        (3, 4),
+    ]
 
 
 def test_index_is_disposable(repo: Path) -> None:

@@ -19,11 +19,17 @@ from provenote.tracking import active
 
 labels = st.text(max_size=8) | st.sampled_from(["a", "a", "A b", "x/y", "é"])
 keys = st.text(min_size=1, max_size=6).filter(str.strip)
-scalars = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.text(max_size=5) | st.none()
+scalars = (
+    st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.booleans()
+    | st.text(max_size=5)
+    | st.none()
+)
 
 
 class RunStore(RuleBasedStateMachine):
-    """Finish, abandon, rename and remove runs; commit; lose the index; the listing always equals the model."""
+    """Finish, abandon, rename, remove runs; commit; lose the index; the listing equals the model."""
 
     run_ids = Bundle("run_ids")
 
@@ -68,7 +74,11 @@ class RunStore(RuleBasedStateMachine):
         else:
             run.end(end, "why")
         self.model[run.id] = {
-            "label": label, "params": params, "metrics": last, "status": {"abandoned": "killed"}.get(end, end), "name": None,
+            "label": label,
+            "params": params,
+            "metrics": last,
+            "status": {"abandoned": "killed"}.get(end, end),
+            "name": None,
         }
         return run.id
 
@@ -90,7 +100,17 @@ class RunStore(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        self.git("-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-q", "--allow-empty", "-m", "next")
+        self.git(
+            "-c",
+            "user.name=T",
+            "-c",
+            "user.email=t@example.org",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "next",
+        )
 
     @rule(how=st.sampled_from(["delete", "garbage", "half"]))
     def lose_index(self, how: str) -> None:
@@ -123,7 +143,10 @@ class RunStore(RuleBasedStateMachine):
         for row in rows:
             want = self.model[row.id]
             assert (row.label, row.params, row.metrics, row.status) == (
-                want["label"], want["params"], want["metrics"], want["status"],
+                want["label"],
+                want["params"],
+                want["metrics"],
+                want["status"],
             )
             assert want["name"] in (None, row.name)
         assert len({row.name for row in rows}) == len(rows)

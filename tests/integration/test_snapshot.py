@@ -1,4 +1,4 @@
-"""Snapshots of odd repositories: the tree is what `git add -A` would make, and nothing of the user's changes."""
+"""Snapshots of odd repositories: the tree is what `git add -A` makes, and nothing of the user's changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from provenote.git import snapshot
 
 def git(*arguments: str, cwd: Path | str = ".", env: dict[str, str] | None = None) -> str:
     answer = subprocess.run(
-        ["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True, env={**os.environ, **(env or {})}
+        ["git", *arguments],
+        cwd=cwd,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
     )
     return answer.stdout
 
@@ -38,7 +43,9 @@ def expected_tree(root: Path, tmp_path: Path) -> str:
 
 
 def taken(root: Path) -> str:
-    found = snapshot.take(root, Path(git("rev-parse", "--absolute-git-dir", cwd=root).strip()), config.Settings())
+    found = snapshot.take(
+        root, Path(git("rev-parse", "--absolute-git-dir", cwd=root).strip()), config.Settings()
+    )
     return found.tree or git("rev-parse", "HEAD^{tree}", cwd=root).strip()
 
 
@@ -120,8 +127,16 @@ def unmerged(root: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        dirty, clean_filter, autocrlf, sparse, split_index, staged_and_deleted, file_becomes_folder,
-        folder_becomes_file, unmerged, lambda root: None,
+        dirty,
+        clean_filter,
+        autocrlf,
+        sparse,
+        split_index,
+        staged_and_deleted,
+        file_becomes_folder,
+        folder_becomes_file,
+        unmerged,
+        lambda root: None,
     ],
 )
 def test_the_tree_is_the_one_git_makes_and_nothing_changes(
@@ -131,9 +146,15 @@ def test_the_tree_is_the_one_git_makes_and_nothing_changes(
     if make not in (dirty, file_becomes_folder, folder_becomes_file, unmerged):
         dirty(repo)
     want = expected_tree(repo, tmp_path)
-    before = hashlib.sha256((repo / ".git" / "index").read_bytes()).hexdigest(), git("--no-optional-locks", "status", "--porcelain=v2")
+    before = (
+        hashlib.sha256((repo / ".git" / "index").read_bytes()).hexdigest(),
+        git("--no-optional-locks", "status", "--porcelain=v2"),
+    )
     assert taken(repo) == want
-    after = hashlib.sha256((repo / ".git" / "index").read_bytes()).hexdigest(), git("--no-optional-locks", "status", "--porcelain=v2")
+    after = (
+        hashlib.sha256((repo / ".git" / "index").read_bytes()).hexdigest(),
+        git("--no-optional-locks", "status", "--porcelain=v2"),
+    )
     assert after == before
     with provenote.track("r") as run:
         run.log(a=1)
@@ -141,7 +162,9 @@ def test_the_tree_is_the_one_git_makes_and_nothing_changes(
     assert git("--no-optional-locks", "status", "--porcelain=v2") == before[1]
 
 
-def test_a_linked_worktree_logs_to_the_same_repository(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_linked_worktree_logs_to_the_same_repository(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     git("worktree", "add", "-q", "-b", "side", str(tmp_path / "linked"))
     monkeypatch.chdir(tmp_path / "linked")
     (tmp_path / "linked" / "new.py").write_text("x\n")
@@ -187,12 +210,25 @@ def test_what_stays_out_is_listed_with_its_reason(repo: Path) -> None:
     os.mkfifo(repo / "pipe")
     found = snapshot.take(repo, repo / ".git", config.Settings())
     assert {o.path: o.why for o in found.omitted} == {
-        "venv/": "environment", "node_modules/": "cache", "id_ed25519": "secret", ".env.local": "secret",
-        "conf.py": "secret", "data.parquet": "data", "big.txt": "size", "nested/": "repository",
+        "venv/": "environment",
+        "node_modules/": "cache",
+        "id_ed25519": "secret",
+        ".env.local": "secret",
+        "conf.py": "secret",
+        "data.parquet": "data",
+        "big.txt": "size",
+        "nested/": "repository",
     }
-    assert next(o for o in found.omitted if o.path == "data.parquet").sha256 == hashlib.sha256(b"PAR1").hexdigest()
+    assert (
+        next(o for o in found.omitted if o.path == "data.parquet").sha256
+        == hashlib.sha256(b"PAR1").hexdigest()
+    )
     assert git("ls-tree", "-r", "--name-only", str(found.tree)).split() == [
-        ".dvc/.gitignore", ".dvc/config", ".dvcignore", "a.txt", "fine.py",
+        ".dvc/.gitignore",
+        ".dvc/config",
+        ".dvcignore",
+        "a.txt",
+        "fine.py",
     ]
 
 
@@ -230,7 +266,11 @@ def test_another_owners_repository_is_named(repo: Path, tmp_path: Path) -> None:
 
 names = st.text(
     st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\x00"), min_size=1, max_size=12
-).filter(lambda name: name not in (".", "..") and not name.lower().startswith((".git", ".env")) and name.strip() == name)
+).filter(
+    lambda name: (
+        name not in (".", "..") and not name.lower().startswith((".git", ".env")) and name.strip() == name
+    )
+)
 
 
 @given(st.lists(st.tuples(names, st.binary(max_size=40)), min_size=1, max_size=8))

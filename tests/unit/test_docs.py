@@ -13,7 +13,9 @@ from provenote.cli import parser_of
 from provenote.commands.tree import verbs
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").rglob("*.md")
+)
 
 
 def test_every_verb_and_argument_says_what_it_is_for() -> None:
@@ -25,7 +27,9 @@ def test_every_verb_and_argument_says_what_it_is_for() -> None:
 
 
 def test_the_reference_is_made_from_the_tree() -> None:
-    answer = subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True
+    )
     assert answer.returncode == 0, answer.stderr
 
 
@@ -41,8 +45,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_in_the_docs_exist(page: Path) -> None:
     """Each `provenote VERB` and `%pv VERB` in code is a verb of the tree."""
     text = page.read_text(encoding="utf-8")
-    known = {" ".join(path) for path in verbs()} | {path[0] for path in verbs()} | {"VERB", "--version", "--help"}
+    known = (
+        {" ".join(path) for path in verbs()} | {path[0] for path in verbs()} | {"VERB", "--version", "--help"}
+    )
     code = re.findall(r"```[a-z]*\n(.*?)```", text, re.S) + re.findall(r"`([^`\n]+)`", text)
     for block in code:
-        for words in re.findall(r"(?:^|[\s`(&])(?:provenote|%pv|%provenote) ([a-zA-Z-]+)(?: ([a-z]+))?", block):
+        for words in re.findall(
+            r"(?:^|[\s`(&])(?:provenote|%pv|%provenote) ([a-zA-Z-]+)(?: ([a-z]+))?", block
+        ):
             assert words[0] in known or " ".join(words) in known, f"{page.name}: provenote {' '.join(words)}"

@@ -21,7 +21,11 @@ from provenote.stores import values
 
 texts = st.text(max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
-nested = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=8)
+nested = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @given(st.dictionaries(texts, nested, max_size=4))
@@ -39,12 +43,30 @@ def test_what_stands_for_a_number_or_text_is_taken() -> None:
         RED = "red"
 
     given_values = {
-        "np": np.float32(0.5), "int": np.int64(3), "bool": np.bool_(True), "array": np.arange(3), "path": pathlib.Path("a/b"),
-        "decimal": Decimal("1.5"), "enum": Color.RED, "tuple": (1, 2), "set": {2, 1}, "huge": 2**70, "class": Decimal,
+        "np": np.float32(0.5),
+        "int": np.int64(3),
+        "bool": np.bool_(True),
+        "array": np.arange(3),
+        "path": pathlib.Path("a/b"),
+        "decimal": Decimal("1.5"),
+        "enum": Color.RED,
+        "tuple": (1, 2),
+        "set": {2, 1},
+        "huge": 2**70,
+        "class": Decimal,
     }
     assert values.plain(given_values) == {
-        "np": 0.5, "int": 3, "bool": True, "array": [0, 1, 2], "path": "a/b", "decimal": 1.5, "enum": "red",
-        "tuple": [1, 2], "set": [1, 2], "huge": 2**70, "class": "decimal.Decimal",
+        "np": 0.5,
+        "int": 3,
+        "bool": True,
+        "array": [0, 1, 2],
+        "path": "a/b",
+        "decimal": 1.5,
+        "enum": "red",
+        "tuple": [1, 2],
+        "set": [1, 2],
+        "huge": 2**70,
+        "class": "decimal.Decimal",
     }
 
 
@@ -67,7 +89,9 @@ def test_plot_files_are_valid_and_differ(keys: list[str]) -> None:
 
 
 def test_dvc_shows_numbers_booleans_and_texts() -> None:
-    shown = values.dvc_metrics({"a": 1, "n": None, "l": [1], "m": {"x": 2.0, "n": None}, "e": {"n": None}, "t": "x", "b": True})
+    shown = values.dvc_metrics(
+        {"a": 1, "n": None, "l": [1], "m": {"x": 2.0, "n": None}, "e": {"n": None}, "t": "x", "b": True}
+    )
     assert shown == {"a": 1, "m": {"x": 2.0}, "t": "x", "b": True}
 
 

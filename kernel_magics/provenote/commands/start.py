@@ -36,7 +36,9 @@ def init(context: Context, folder: str = ".", *, solo: bool = False, subdir: boo
         started = registry.start_solo(workspace.find(root))
         parts += [Line(text, "ok") for text in started.lines]
         data["root"] = started.root
-    parts.append(Line("Next: `%load_ext provenote` in a notebook, then `%%track NAME` on top of the cell that trains"))
+    parts.append(
+        Line("Next: `%load_ext provenote` in a notebook, then `%%track NAME` on top of the cell that trains")
+    )
     return View(parts, data)
 
 
@@ -55,7 +57,9 @@ def doctor(context: Context) -> View:
         settings = {}
     wrong = sum(finding.state == "failed" for finding in found)
     odd = sum(finding.state == "warn" for finding in found)
-    parts.append(Line(f"{wrong} wrong, {odd} to look at" if wrong or odd else "All is well", "failed" if wrong else ""))
+    parts.append(
+        Line(f"{wrong} wrong, {odd} to look at" if wrong or odd else "All is well", "failed" if wrong else "")
+    )
     findings = [{"what": finding.what, "state": finding.state, "mend": finding.mend} for finding in found]
     return View(parts, {"findings": findings, "settings": settings}, status=1 if wrong else 0)
 
@@ -64,8 +68,8 @@ def doctor(context: Context) -> View:
 def demo(context: Context, *, dir: str = "provenote-demo") -> View:
     """Walk the whole loop on real data: version, track, sweep, compare, promote, load, predict.
 
-    It makes a project in a folder of its own with a throw-away key, and needs no network. Stopped or killed, it
-    goes on from where it was.
+    It makes a project in a folder of its own with a throw-away key, and needs no network. Stopped or killed,
+    it goes on from where it was.
 
     Parameters
     ----------
@@ -91,4 +95,8 @@ def new(context: Context, notebook: str, *, template: str = "train") -> View:
     from provenote.jobs import templates
 
     path = templates.create(Path(notebook), template)
-    return said(f"{path} made from the template {template}. Open it: `jupyter lab {path}`", notebook=str(path), template=template)
+    return said(
+        f"{path} made from the template {template}. Open it: `jupyter lab {path}`",
+        notebook=str(path),
+        template=template,
+    )

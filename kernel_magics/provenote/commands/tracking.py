@@ -32,6 +32,12 @@ def track_status(context: Context) -> View:
         )
         marks.append("silent" if problem else "running")
         data.append({"id": run.meta["id"], "name": run.meta["name"], "problem": problem, "points": points})
-    columns = [Column("run"), Column("state"), Column("seconds", "right"), Column("points", "right"), Column("where")]
-    empty = "No run is going on. Start one: `%%track NAME` on top of a cell, or `with provenote.track(name) as run:`"
+    columns = [
+        Column("run"),
+        Column("state"),
+        Column("seconds", "right"),
+        Column("points", "right"),
+        Column("where"),
+    ]
+    empty = "No run is going on. Start one: `%%track NAME` on top of the cell that trains"
     return View([Table(columns, rows, marks, empty=empty)], data)

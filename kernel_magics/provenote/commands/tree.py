@@ -106,7 +106,11 @@ class Verb:
             kind, type_ = _kind(parameter, hints.get(name, str))
             required = parameter.default is parameter.empty and kind != "repeated"
             default = None if parameter.default is parameter.empty else parameter.default
-            found.append(Parameter(name, kind, type_, default, required, helps.get(name, ""), self.shorts.get(name, "")))
+            found.append(
+                Parameter(
+                    name, kind, type_, default, required, helps.get(name, ""), self.shorts.get(name, "")
+                )
+            )
         return found
 
 
@@ -160,7 +164,9 @@ def _documented(doc: str) -> Iterator[tuple[str, str]]:
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-{3,}|\Z)", doc, re.S | re.M)
     if not section:
         return
-    for entry in re.finditer(r"^(\*{0,2}\w[\w, *]*?)\s*(?::[^\n]*)?\n((?:[ \t]+[^\n]*\n?|\n)*)", section[1] + "\n", re.M):
+    for entry in re.finditer(
+        r"^(\*{0,2}\w[\w, *]*?)\s*(?::[^\n]*)?\n((?:[ \t]+[^\n]*\n?|\n)*)", section[1] + "\n", re.M
+    ):
         text = " ".join(entry[2].split())
         for name in entry[1].split(","):
             yield name.strip(" *"), text

@@ -27,7 +27,9 @@ def run(
     )
 
 
-def git(folder: Path, *arguments: str, given: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
+def git(
+    folder: Path, *arguments: str, given: bytes | None = None, env: dict[str, str] | None = None
+) -> bytes:
     """Run Git and return its standard output.
 
     Raises
@@ -44,12 +46,19 @@ def git(folder: Path, *arguments: str, given: bytes | None = None, env: dict[str
 def failure(arguments: Iterable[str], stderr: bytes) -> UsageError | WorldError:
     """Make one clear error of what Git said on its standard error."""
     said = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
-    last = next((line for line in said if line.startswith(("fatal:", "error:"))), said[-1] if said else "no reason given")
+    last = next(
+        (line for line in said if line.startswith(("fatal:", "error:"))),
+        said[-1] if said else "no reason given",
+    )
     words = " ".join(list(arguments)[:2])
     if "No space left" in " ".join(said):
-        return WorldError(f"the disk is full (git {words})", "Free some space, then try again: nothing is lost")
+        return WorldError(
+            f"the disk is full (git {words})", "Free some space, then try again: nothing is lost"
+        )
     if "Permission denied" in " ".join(said) or "insufficient permission" in " ".join(said):
-        return WorldError(f"the repository cannot be written (git {words}: {last})", "Check who owns its .git folder")
+        return WorldError(
+            f"the repository cannot be written (git {words}: {last})", "Check who owns its .git folder"
+        )
     return WorldError(f"git {words} failed: {last}")
 
 

@@ -64,7 +64,11 @@ def find(text: str, *, likely: bool = True) -> list[Finding]:
     for table, sure in ((_CERTAIN, True), (_LIKELY, False)) if likely else ((_CERTAIN, True),):
         for kind, rule in table.items():
             pattern = _compiled.get(kind) or _compiled.setdefault(kind, re.compile(rule))
-            found += [Finding(kind, m.start(), m.end(), sure) for m in pattern.finditer(text) if not _waived(text, m)]
+            found += [
+                Finding(kind, m.start(), m.end(), sure)
+                for m in pattern.finditer(text)
+                if not _waived(text, m)
+            ]
     return sorted(found, key=lambda finding: finding.start)
 
 

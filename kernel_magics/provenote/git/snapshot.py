@@ -19,9 +19,60 @@ from provenote.git.command import git, no_commit
 
 _FOLDERS = frozenset({"node_modules", ".ipynb_checkpoints", "__pycache__", ".venv", ".tox", ".mypy_cache"})
 _DATA = frozenset(
-    ".csv .tsv .parquet .feather .arrow .jsonl .ndjson .npy .npz .h5 .hdf5 .pkl .pickle .joblib .skops .onnx .pt "
-    ".pth .safetensors .ckpt .zip .gz .bz2 .xz .zst .7z .tar .db .sqlite .sqlite3 .xlsx .xls .orc .avro .png .jpg "
-    ".jpeg .gif .tif .tiff .bmp .webp .wav .mp3 .flac .mp4 .avi .mov .bin .rds .dta .sas7bdat".split()
+    [
+        ".csv",
+        ".tsv",
+        ".parquet",
+        ".feather",
+        ".arrow",
+        ".jsonl",
+        ".ndjson",
+        ".npy",
+        ".npz",
+        ".h5",
+        ".hdf5",
+        ".pkl",
+        ".pickle",
+        ".joblib",
+        ".skops",
+        ".onnx",
+        ".pt",
+        ".pth",
+        ".safetensors",
+        ".ckpt",
+        ".zip",
+        ".gz",
+        ".bz2",
+        ".xz",
+        ".zst",
+        ".7z",
+        ".tar",
+        ".db",
+        ".sqlite",
+        ".sqlite3",
+        ".xlsx",
+        ".xls",
+        ".orc",
+        ".avro",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".webp",
+        ".wav",
+        ".mp3",
+        ".flac",
+        ".mp4",
+        ".avi",
+        ".mov",
+        ".bin",
+        ".rds",
+        ".dta",
+        ".sas7bdat",
+    ]
 )
 _HASH_LIMIT = 200_000_000  # bytes: a bigger omitted file is listed with its size only
 
@@ -188,16 +239,22 @@ def _sort_untracked(
             known = omitted.get(folder)
             omitted[folder] = Omitted(folder, status.st_size + (known.size if known else 0), why)
             continue
-        why = _omission(full, name, status.st_size, settings)
-        if why is None and len(kept) >= settings.untracked_files_limit:
-            why = "count"
-        if why is None and total + status.st_size > settings.untracked_total_limit:
-            why = "total"
-        if why is not None:
-            omitted[name] = Omitted(name, status.st_size, why, _sha256(full, status.st_size))
+        reason = _omission(full, name, status.st_size, settings)
+        if reason is None and len(kept) >= settings.untracked_files_limit:
+            reason = "count"
+        if reason is None and total + status.st_size > settings.untracked_total_limit:
+            reason = "total"
+        if reason is not None:
+            omitted[name] = Omitted(name, status.st_size, reason, _sha256(full, status.st_size))
             continue
         total += status.st_size
-        kind = trees.LINK if stat.S_ISLNK(status.st_mode) else trees.EXECUTABLE if status.st_mode & 0o100 else trees.FILE
+        kind = (
+            trees.LINK
+            if stat.S_ISLNK(status.st_mode)
+            else trees.EXECUTABLE
+            if status.st_mode & 0o100
+            else trees.FILE
+        )
         kept.append((path, kind))
     return kept, tuple(omitted[name] for name in sorted(omitted))
 

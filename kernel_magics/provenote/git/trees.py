@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from provenote.errors import WorldError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FILE, EXECUTABLE, LINK, FOLDER, MODULE = 0o100644, 0o100755, 0o120000, 0o040000, 0o160000
 
 # What a path of a tree becomes: new bytes, an existing object with its mode, or None for "gone".
-Change = Union[bytes, "tuple[str, int]", None]
+Change = bytes | tuple[str, int] | None
 
 _open: dict[str, pygit2.Repository] = {}
 
@@ -39,6 +39,31 @@ def repository(git_dir: Path) -> pygit2.Repository:
             raise WorldError(f"the repository {git_dir} is of a kind that we cannot read: {error}") from error
         _open[key] = known
     return known
+
+
+def commit(repo: pygit2.Repository, oid: str) -> pygit2.Commit:
+    """Return the commit with this id; KeyError if there is none."""
+    import pygit2
+
+    return repo[oid].peel(pygit2.Commit)
+
+
+def tree(repo: pygit2.Repository, oid: str | pygit2.Oid) -> pygit2.Tree:
+    """Return the tree with this id (or that of the commit with this id); KeyError if there is none."""
+    import pygit2
+
+    return repo[oid].peel(pygit2.Tree)
+
+
+def content(repo: pygit2.Repository, folder: pygit2.Tree, path: str) -> bytes | None:
+    """Return the bytes of a file below a tree, or None where there is no such file."""
+    import pygit2
+
+    try:
+        entry = folder[path]
+    except KeyError:
+        return None
+    return entry.data if isinstance(entry, pygit2.Blob) else None
 
 
 def build(repo: pygit2.Repository, base: pygit2.Tree | None, changes: Mapping[str, Change]) -> pygit2.Oid:
@@ -75,10 +100,10 @@ def build(repo: pygit2.Repository, base: pygit2.Tree | None, changes: Mapping[st
         if changes.get(name) is not None:
             continue  # a folder became a file: what was below it is gone
         entry = builder.get(name)
-        old = repo[entry.id] if entry is not None and entry.filemode == FOLDER else None
-        tree = build(repo, old, inner)
-        if len(repo[tree]):
-            builder.insert(name, tree, FOLDER)
+        old = tree(repo, entry.id) if entry is not None and entry.filemode == FOLDER else None
+        made = build(repo, old, inner)
+        if len(tree(repo, made)):
+            builder.insert(name, made, FOLDER)
         elif entry is not None:
             builder.remove(name)
     return builder.write()
@@ -108,5 +133,7 @@ def create_ref(repo: pygit2.Repository, name: str, target: str) -> bool:
     except (pygit2.GitError, OSError) as error:
         if repo.references.get(name) is not None:
             return False
-        raise WorldError(f"the ref {name} cannot be written: {error}", "Try again: nothing is lost") from error
+        raise WorldError(
+            f"the ref {name} cannot be written: {error}", "Try again: nothing is lost"
+        ) from error
     return True

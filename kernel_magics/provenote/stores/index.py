@@ -6,6 +6,7 @@ runs, annotations, names of refs) is laid over the stored rows when they are lis
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of this file; another one is thrown away and built anew
 _SCHEMA = """
-create table if not exists run(sha text primary key, id text, baseline text, started real, row text) without rowid;
+create table if not exists run(
+  sha text primary key, id text, baseline text, started real, row text) without rowid;
 create table if not exists value(key text, number real, sha text, primary key(key, sha)) without rowid;
 create index if not exists by_number on value(key, number);
 create index if not exists by_id on run(id);
-create table if not exists ancestor(head text, baseline text, inside int, primary key(head, baseline)) without rowid;
+create table if not exists ancestor(
+  head text, baseline text, inside int, primary key(head, baseline)) without rowid;
 """
 
 
@@ -105,13 +108,22 @@ class Index:
         if not new:
             return
         repo = trees.repository(self.workspace.common_dir)
-        rows, values = [], []
+        rows: list[tuple[str, Any, Any, Any, Any]] = []
+        values: list[tuple[str, float, str]] = []
         for sha in new:
             document = runs.read(repo, sha)
             if document is None:
                 rows.append((sha, None, None, None, None))
                 continue
-            rows.append((sha, document["id"], document["baseline"], document["started"], json.dumps(_stored(document))))
+            rows.append(
+                (
+                    sha,
+                    document["id"],
+                    document["baseline"],
+                    document["started"],
+                    json.dumps(_stored(document)),
+                )
+            )
             for group in ("params", "metrics"):
                 values += [(key, number, sha) for key, number in _numbers(group, document[group])]
         self._database.execute("begin immediate")
@@ -142,7 +154,9 @@ class Index:
         else:
             wanted = list(commits)
             marks = ",".join("?" * len(wanted))
-            found = self._database.execute(f"select sha, row from run where id is not null and sha in ({marks})", wanted)
+            found = self._database.execute(
+                f"select sha, row from run where id is not null and sha in ({marks})", wanted
+            )
         by_id: dict[str, Row] = {}
         for sha, text in found:
             if sha in named:
@@ -164,18 +178,20 @@ class Index:
         if new:
             history = self._history(head, new)
             known.update({baseline: int(baseline in history) for baseline in new})
-            try:
+            with contextlib.suppress(sqlite3.OperationalError):  # another process writes: not kept, no harm
                 self._database.executemany(
                     "insert or replace into ancestor values(?,?,?)", [(head, b, known[b]) for b in new]
                 )
-            except sqlite3.OperationalError:
-                pass  # another process writes; the answer holds without being kept
         return {baseline for baseline in baselines if known[baseline]}
 
     def _history(self, head: str, baselines: set[str]) -> set[str]:
         if len(baselines) > 20:
             return set(git(self.workspace.top, "rev-list", head).decode().split())
-        return {b for b in baselines if git_run(self.workspace.top, "merge-base", "--is-ancestor", b, head).returncode == 0}
+        return {
+            b
+            for b in baselines
+            if git_run(self.workspace.top, "merge-base", "--is-ancestor", b, head).returncode == 0
+        }
 
 
 def _stored(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +228,9 @@ def of(workspace: Workspace) -> Index:
     return index
 
 
-def rows(workspace: Workspace, *, everything: bool = False, branch: str | None = None) -> tuple[list[Row], int]:
+def rows(
+    workspace: Workspace, *, everything: bool = False, branch: str | None = None
+) -> tuple[list[Row], int]:
     """Return the runs, newest first, and how many are hidden.
 
     Parameters
@@ -248,7 +266,9 @@ def _commit(workspace: Workspace, branch: str | None) -> str | None:
 
     commit = resolve(workspace.top, branch or "HEAD")
     if commit is None and branch is not None:
-        raise UsageError(f"{branch!r} names no commit in this repository", "See the branches: `git branch --all`")
+        raise UsageError(
+            f"{branch!r} names no commit in this repository", "See the branches: `git branch --all`"
+        )
     return commit
 
 
@@ -285,16 +305,24 @@ def find(workspace: Workspace, name: str) -> Row:
     exact = [row for row in everything if name in (row.name, row.id, row.commit)]
     if not exact:
         labelled = [row for row in everything if row.label == name]
-        begun = [row for row in everything if len(name) >= 4 and (row.id.startswith(name) or (row.commit or "").startswith(name))]
+        begun = [
+            row
+            for row in everything
+            if len(name) >= 4 and (row.id.startswith(name) or (row.commit or "").startswith(name))
+        ]
         exact = labelled or begun
     if len(exact) == 1:
         return exact[0]
     if not exact:
         raise UsageError(
-            f"run {name!r} is not in this repository", "It may live on the remote: `provenote sync`; all that are here: `provenote runs -A`"
+            f"run {name!r} is not in this repository",
+            "It may live on the remote: `provenote sync`; all that are here: `provenote runs -A`",
         )
     few = ", ".join(row.name for row in exact[:4])
-    raise UsageError(f"{name!r} names {len(exact)} runs: {few}{' ...' if len(exact) > 4 else ''}", "Give the full name of one")
+    raise UsageError(
+        f"{name!r} names {len(exact)} runs: {few}{' ...' if len(exact) > 4 else ''}",
+        "Give the full name of one",
+    )
 
 
 def document(workspace: Workspace, commit: str) -> dict[str, Any]:

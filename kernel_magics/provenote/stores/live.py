@@ -1,9 +1,9 @@
 """A run while it runs: one folder outside the work tree, appended to, owned by a lease.
 
 - The folder ``<home>/live/<id>`` is made under another name with the lease held, then renamed in.
-- Each acknowledged line of ``events.jsonl`` is one ``write(2)``, so a killed process loses nothing it was told.
+- Each acknowledged line of ``events.jsonl`` is one ``write(2)``: a killed process loses nothing it was told.
 - Every process that appends holds ``lease`` flock-SHARED. Who can take it EXCLUSIVE on the host that wrote
-  it knows that nobody writes any more, and closes the run under that lock (`provenote.stores.runs.close_dead`).
+  it knows that nobody writes any more, and closes the run (`provenote.stores.runs.close_dead`).
 - A forked child drops the inherited lease and takes its own when it logs first.
 """
 
@@ -24,7 +24,12 @@ from provenote.errors import UsageError, WorldError
 
 HOST = socket.gethostname()
 EVENTS, META, LEASE, CAPTURE, JOINED, END = (
-    "events.jsonl", "meta.json", "lease", "capture.json", "joined", "end.json"
+    "events.jsonl",
+    "meta.json",
+    "lease",
+    "capture.json",
+    "joined",
+    "end.json",
 )
 END_SIZE = 2048  # bytes kept for the last words of a run, so that a full disk cannot take them
 
@@ -65,7 +70,9 @@ class Appender:
             written = os.write(self._fd, line)
         except OSError as error:
             if error.errno == errno.EBADF:
-                raise UsageError("the run has ended", "Start another: `with provenote.track(name) as run:`") from None
+                raise UsageError(
+                    "the run has ended", "Start another: `with provenote.track(name) as run:`"
+                ) from None
             raise _disk(error, self.folder) from error
         if written == len(line):
             self._torn = False
@@ -77,7 +84,9 @@ class Appender:
         try:
             lease = os.open(self.folder / LEASE, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise UsageError("the run has ended", "Start another: `with provenote.track(name) as run:`") from None
+            raise UsageError(
+                "the run has ended", "Start another: `with provenote.track(name) as run:`"
+            ) from None
         fcntl.flock(lease, fcntl.LOCK_SH)
         if not (self.folder / META).exists():  # closed while we waited
             os.close(lease)
@@ -400,8 +409,12 @@ def _boot() -> str:
 def _disk(error: OSError, where: Path) -> WorldError:
     """Say what a failed write means."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return WorldError("the disk is full: this was not recorded, all before it is kept",
-                          f"Free some space on the disk of {where}, then log again")
+        return WorldError(
+            "the disk is full: this was not recorded, all before it is kept",
+            f"Free some space on the disk of {where}, then log again",
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return WorldError(f"{where} cannot be written ({error.strerror})", "Check who owns the repository's .git folder")
+        return WorldError(
+            f"{where} cannot be written ({error.strerror})", "Check who owns the repository's .git folder"
+        )
     return WorldError(f"{where} cannot be written: {error.strerror or error}")

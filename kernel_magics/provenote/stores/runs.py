@@ -41,7 +41,7 @@ def slug(label: str) -> str:
 
 
 def names(label: str, run_id: str) -> Iterator[str]:
-    """Yield the names a run may get, best first: the slug and four characters of its id, then more of them."""
+    """Yield the names a run may get, best first: the slug and four characters of its id, then more."""
     stem = slug(label)
     for length in (4, 6, 8, 12, len(run_id)):
         yield f"{stem}-{run_id[:length]}"
@@ -68,12 +68,8 @@ def check_overlay(repo: pygit2.Repository, taken: snapshot.Snapshot, overlay: st
     UsageError
         If the tree has ``overlay`` and it carries no run of ours.
     """
-    tree = repo[taken.tree] if taken.tree else repo[taken.baseline].tree
-    try:
-        entry = tree[overlay]
-    except KeyError:
-        return
-    if entry.type_str == "tree" and _is_ours(repo, repo[entry.id]):
+    root = trees.tree(repo, taken.tree or taken.baseline)
+    if overlay not in root or _is_ours(trees.content(repo, root, f"{overlay}/run.json")):
         return
     name = overlay.rsplit("/", 1)[-1]
     raise UsageError(
@@ -82,10 +78,10 @@ def check_overlay(repo: pygit2.Repository, taken: snapshot.Snapshot, overlay: st
     )
 
 
-def _is_ours(repo: pygit2.Repository, folder: Any) -> bool:
+def _is_ours(content: bytes | None) -> bool:
     try:
-        document = json.loads(repo[folder["run.json"].id].data)
-    except (KeyError, ValueError):
+        document = json.loads(content or b"")
+    except ValueError:
         return False
     return isinstance(document, dict) and "schema" in document and "id" in document
 
@@ -130,7 +126,11 @@ def publish(
         capture = json.loads((folder / live.CAPTURE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         capture = {}
-    end = live.read_end(folder) or {"status": status, "reason": reason, "ended": ended or events.last or meta["started"]}
+    end = live.read_end(folder) or {
+        "status": status,
+        "reason": reason,
+        "ended": ended or events.last or meta["started"],
+    }
     repo = trees.repository(common_dir)
     base, kept = _base(repo, meta)
     _part_files(events.artifacts)
@@ -141,7 +141,7 @@ def publish(
     }
     try:
         cleared = trees.build(repo, base, {overlay: None})
-        tree = trees.build(repo, repo[cleared], changes)
+        tree = trees.build(repo, trees.tree(repo, str(cleared)), changes)
         who = trees.signature(repo)
         printable = re.sub(r"[\x00-\x1f\x7f]", " ", str(meta["label"]))  # a NUL would end the message for Git
         subject = " ".join(printable.split())[:100] or "run"
@@ -162,22 +162,25 @@ def publish(
 
 def _unwritable(error: Exception, meta: dict[str, Any]) -> WorldError:
     text = " ".join(str(error).split())
-    why = "the disk is full" if "space" in text.lower() or "quota" in text.lower() else f"Git cannot write it: {text}"
+    why = (
+        "the disk is full"
+        if "space" in text.lower() or "quota" in text.lower()
+        else f"Git cannot write it: {text}"
+    )
     return WorldError(
         f"the run {meta['name']} is not yet a commit, {why}",
         "Nothing is lost: mend that, and `provenote runs` finishes it",
     )
 
 
-def _base(repo: pygit2.Repository, meta: dict[str, Any]) -> tuple[Any, bool]:
+def _base(repo: pygit2.Repository, meta: dict[str, Any]) -> tuple[pygit2.Tree, bool]:
     """Return the tree that the run started from, and whether the snapshot was still there."""
-    baseline = repo[meta["baseline"]].tree
-    if not meta.get("tree"):
-        return baseline, True
-    try:
-        return repo[meta["tree"]], True
-    except (KeyError, ValueError):
-        return baseline, False
+    if meta.get("tree"):
+        try:
+            return trees.tree(repo, meta["tree"]), True
+        except (KeyError, ValueError):
+            return trees.tree(repo, meta["baseline"]), False
+    return trees.tree(repo, meta["baseline"]), True
 
 
 def _name(repo: pygit2.Repository, meta: dict[str, Any], commit: str) -> tuple[str, str]:
@@ -207,12 +210,12 @@ def overlay_of(message: str) -> str | None:
 def read(repo: pygit2.Repository, commit: str) -> dict[str, Any] | None:
     """Return the whole ``run.json`` of a run commit, with its ``overlay``; None if it holds none of ours."""
     try:
-        found = repo[commit]
+        found = trees.commit(repo, commit)
         overlay = overlay_of(found.message)
         if overlay is None:
             return None
-        document = json.loads(repo[found.tree[f"{overlay}/run.json"].id].data)
-    except (KeyError, ValueError, AttributeError, UnicodeDecodeError):
+        document = json.loads(trees.content(repo, found.tree, f"{overlay}/run.json") or b"")
+    except (KeyError, ValueError):
         return None
     if not isinstance(document, dict) or not isinstance(document.get("id"), str):
         return None
@@ -222,11 +225,8 @@ def read(repo: pygit2.Repository, commit: str) -> dict[str, Any] | None:
 
 def file(repo: pygit2.Repository, commit: str, path: str) -> bytes | None:
     """Return the bytes of one file of a run's overlay (``plots/loss.tsv``), or None."""
-    overlay = overlay_of(repo[commit].message)
-    try:
-        return bytes(repo[repo[commit].tree[f"{overlay}/{path}"].id].data)
-    except KeyError:
-        return None
+    found = trees.commit(repo, commit)
+    return trees.content(repo, found.tree, f"{overlay_of(found.message)}/{path}")
 
 
 def _document(
@@ -278,7 +278,9 @@ def _document(
 
 def _part_files(artifacts: dict[str, dict[str, Any]]) -> None:
     """Give artifacts of one run that share a file name names of their own."""
-    owners: dict[str, str] = {name: "" for name in ("run.json", "params.yaml", "metrics.json", "dvc.yaml", "plots")}
+    owners: dict[str, str] = {
+        name: "" for name in ("run.json", "params.yaml", "metrics.json", "dvc.yaml", "plots")
+    }
     for name, artifact in artifacts.items():
         if owners.setdefault(artifact["file"], artifact["md5"]) != artifact["md5"]:
             artifact["file"] = f"{name.replace('/', '-')}-{artifact['file']}"
@@ -310,7 +312,11 @@ def _files(
     files["dvc.yaml"] = (json.dumps(dvc, indent=1, ensure_ascii=True) + "\n").encode()
     executed = capture.get("executed")
     if executed:  # the kernel's capture writes its text, the job engine hands over the notebook
-        text = executed if isinstance(executed, str) else json.dumps(executed, indent=1, ensure_ascii=False) + "\n"
+        text = (
+            executed
+            if isinstance(executed, str)
+            else json.dumps(executed, indent=1, ensure_ascii=False) + "\n"
+        )
         files["executed.ipynb"] = text.encode("utf-8", "replace")
     if meta.get("lock"):
         files["environment.txt"] = str(meta["lock"]).encode()

@@ -69,7 +69,9 @@ def plain(value: Any, key: str = "value") -> Any:
 
 def _key(name: Any) -> str:
     if not isinstance(name, str):
-        raise UsageError(f"the key {name!r} is a {type(name).__name__}, not a text", f"Write it as a text: `{str(name)!r}`")
+        raise UsageError(
+            f"the key {name!r} is a {type(name).__name__}, not a text", f"Write it as a text: `{str(name)!r}`"
+        )
     return _SURROGATE.sub("\ufffd", name)
 
 

@@ -31,7 +31,9 @@ RUN_VARIABLE = "PROVENOTE_RUN"
 
 _active: dict[int, ActiveRun] = {}
 _guests: dict[tuple[int, str], ActiveRun] = {}  # by process and run: who logs to a job's run without a track
-_reads: list[dict[str, Any]] = []  # of this process, since it started: a notebook reads first and tracks later
+_reads: list[
+    dict[str, Any]
+] = []  # of this process, since it started: a notebook reads first and tracks later
 _evidence: Callable[[], dict[str, Any]] | None = None
 _INFINITE = float("inf")
 
@@ -45,7 +47,7 @@ def set_evidence(source: Callable[[], dict[str, Any]] | None) -> None:
 def current() -> ActiveRun | None:
     """Return the run that is active in this thread, else the one of the main thread.
 
-    Inside a job this is the job's run, whether or not a cell tracks anything; elsewhere None when nothing is active.
+    Inside a job this is the job's run, whether or not a cell tracks anything; elsewhere it may be None.
     """
     run = _active.get(threading.get_ident()) or _active.get(threading.main_thread().ident or 0)
     opened = os.environ.get(RUN_VARIABLE)
@@ -121,7 +123,9 @@ class ActiveRun:
 
     # ------------------------------------------------------------------ logging
 
-    def log(self, metrics: Mapping[str, Any] | None = None, /, *, step: float | None = None, **more: Any) -> None:
+    def log(
+        self, metrics: Mapping[str, Any] | None = None, /, *, step: float | None = None, **more: Any
+    ) -> None:
         """Log metrics; they are safe from a killed process when this returns.
 
         Parameters
@@ -169,7 +173,10 @@ class ActiveRun:
     def _step(self, step: Any) -> Any:
         plain = values.plain(step, "step")
         if isinstance(plain, bool) or not isinstance(plain, (int, float)):
-            raise UsageError(f"step={step!r} is no number", "Give the step as a whole number: `run.log(loss=value, step=3)`")
+            raise UsageError(
+                f"step={step!r} is no number",
+                "Give the step as a whole number: `run.log(loss=value, step=3)`",
+            )
         return plain
 
     def _repeated(self, key: str, step: Any) -> None:
@@ -186,7 +193,9 @@ class ActiveRun:
             values.check_key(key)
         self.record({"p": values.plain(given, "params")})
 
-    def log_artifact(self, path: str | os.PathLike[str], name: str | None = None, *, type: str = "artifact", **facts: Any) -> None:
+    def log_artifact(
+        self, path: str | os.PathLike[str], name: str | None = None, *, type: str = "artifact", **facts: Any
+    ) -> None:
         """Keep a file or folder with the run, as bytes in the DVC cache.
 
         Parameters
@@ -278,7 +287,10 @@ class ActiveRun:
         if self._pid != os.getpid():
             raise UsageError(f"the run {self.name} belongs to process {self._pid} and ends there")
         if self._ended:
-            raise UsageError(f"the run {self.name} has already ended", "Start another: `with provenote.track(name) as run:`")
+            raise UsageError(
+                f"the run {self.name} has already ended",
+                "Start another: `with provenote.track(name) as run:`",
+            )
         from provenote.stores import runs
 
         if _active.get(self._thread) is self:
@@ -291,7 +303,8 @@ class ActiveRun:
             self._ended = True
             if not self.joined:  # a joined run is ended by the job that opened it
                 live.write_end(
-                    self.folder, {"status": status, "reason": reason, "ended_by": ended_by, "ended": time.time()}
+                    self.folder,
+                    {"status": status, "reason": reason, "ended_by": ended_by, "ended": time.time()},
                 )
                 self.name, self.commit = runs.publish(self.workspace.common_dir, self.folder, status, reason)
         finally:
@@ -383,8 +396,8 @@ def start(
     Raises
     ------
     UsageError
-        If there is no Git work tree, no DVC project or no commit; if a run is active in this thread; if a folder
-        of the user's stands where the run's files would.
+        If there is no Git work tree, no DVC project or no commit, or if a folder of the user's stands where
+        the run's files would.
     """
     if reason is not None and reason not in REASONS:
         raise UsageError(f"{reason!r} is no reason of change", f"Choose one: {', '.join(REASONS)}")
@@ -468,7 +481,11 @@ def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config
     sampler = resources.Sampler(run.workspace.dvc_root, lambda figures: run.record({"resources": figures}))
     sampler.start()
     run.at_end(lambda: run.record({"resources": sampler.stop()}))
-    run.at_end(lambda: run.record({"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}))
+    run.at_end(
+        lambda: run.record(
+            {"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}
+        )
+    )
     if settings.autolog:
         from provenote.tracking import autolog
 

@@ -1,4 +1,4 @@
-"""Keep files, models, figures and tables with a run: their bytes in the DVC cache, a pointer in the commit."""
+"""Keep files, models, figures and tables with a run: bytes in the DVC cache, a pointer in the commit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
 
-def keep(place: Workspace, path: Path, name: str | None, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def keep(
+    place: Workspace, path: Path, name: str | None, kind: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Store a file or folder and return the ``artifact`` event that names it.
 
     Returns
@@ -26,7 +28,10 @@ def keep(place: Workspace, path: Path, name: str | None, kind: str, facts: Mappi
     from provenote.stores import cache, digest
 
     if not path.exists():
-        raise UsageError(f"{path} does not exist, so it cannot be kept with the run", "Check the path: it is read from the current folder")
+        raise UsageError(
+            f"{path} does not exist, so it cannot be kept with the run",
+            "Check the path: it is read from the current folder",
+        )
     file = _file_name(path.name or path.resolve().name)
     stored = cache.put(path, place.cache_dir)
     event = {
@@ -90,7 +95,8 @@ def keep_table(place: Workspace, table: Any, name: str) -> dict[str, Any]:
                 writer.writerows(table)
         else:
             raise UsageError(
-                f"{name!r} is a {type(table).__name__}, not a table", "Give a DataFrame or a list of maps, one a row"
+                f"{name!r} is a {type(table).__name__}, not a table",
+                "Give a DataFrame or a list of maps, one a row",
             )
         return keep(place, path, name, "table", {"rows": len(table)})
 
