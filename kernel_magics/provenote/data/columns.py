@@ -160,7 +160,7 @@ class Column:
 
 
 def dtype(type_: pyarrow.DataType) -> str:
-    """Return a type's plain name: ``int64``, ``float64``, ``string``, ``bool``, ``date``, ``datetime``, ..."""
+    """Return a type's plain name: ``int64``, ``float64``, ``string``, ``bool``, ``date``, ``datetime``."""
     import pyarrow
 
     types = pyarrow.types

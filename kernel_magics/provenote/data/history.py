@@ -112,7 +112,7 @@ def version(workspace: Workspace, path: str, rev: str) -> Version:
 
 
 def present(workspace: Workspace, path: str) -> Version | None:
-    """Return the version that the pointer in the work tree names; for a path in a tracked folder, its file."""
+    """Return the version that the pointer in the work tree names; a path in a tracked folder counts too."""
     for owner, inside in _owners(path):
         one = tracked.at(workspace, owner)
         if one is None:
@@ -169,7 +169,7 @@ def changes(workspace: Workspace, path: str, limit: int = 1000) -> list[Change]:
 
 
 def readers(workspace: Workspace, path: str) -> dict[str, list[str]]:
-    """Return the runs that read ``path``: ``{md5: names of runs}``. Empty where runs are many (over 2,000)."""
+    """Return the runs that read ``path``: ``{md5: names of runs}``; none where there are over 2,000 runs."""
     try:
         from provenote.stores import index
     except ImportError:
