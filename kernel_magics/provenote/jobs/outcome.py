@@ -42,8 +42,11 @@ def as_error(error: BaseException) -> dict[str, Any]:
 
 
 def end_run(run: ActiveRun, outcome: Outcome) -> None:
-    """End the job's run with the words that runs use, and note its name and commit."""
-    status, word = JobState(state=outcome.state, reason=outcome.reason).status
-    reason = f"{word}: {outcome.reason}" if outcome.reason and word != outcome.reason else word
+    """End the job's run with the words that runs use, and note its name and commit.
+
+    The finer state and its reason, which names the cell, stand in ``extra.ended``.
+    """
+    run.record({"extra": {"ended": {"state": outcome.state, "reason": outcome.reason}}})
+    status, reason = JobState(state=outcome.state, reason=outcome.reason).status
     run.end(status, reason, ended_by="job")
     outcome.facts.update(run=run.id, name=run.name, commit=run.commit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -172,67 +173,97 @@ def _execute(
     control: Control,
     run: ActiveRun,
 ) -> Outcome:
-    """Run the cells and judge how it went."""
+    """Run the cells and judge how it went.
+
+    Raises
+    ------
+    Exception
+        A defect of ours or of papermill's; whatever the notebook does is an outcome.
+    """
     from provenote import config
     from provenote.jobs import kernels, memory
+    from provenote.jobs.control import Stopped
     from provenote.jobs.outcome import Outcome
 
     kernels.quick_imports()
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     from provenote.jobs import engine
-    from provenote.jobs.control import Stopped
 
-    settings = config.load(run.workspace.dvc_root)
-    env = {**os.environ, "PROVENOTE_RUN": run.id, "PROVENOTE_JOB": folder.id}
     options = {
-        "source": spec.notebook, "document": document, "folder": os.getcwd(), "env": env,
-        "cell_timeout": spec.cell_timeout or None, "output_limit": settings.output_limit,
-    }  # fmt: skip
+        "source": spec.notebook,
+        "document": document,
+        "folder": os.getcwd(),
+        "env": {**os.environ, "PROVENOTE_RUN": run.id, "PROVENOTE_JOB": folder.id},
+        "cell_timeout": spec.cell_timeout or None,
+        "output_limit": config.load(run.workspace.dvc_root).output_limit,
+    }
     before = memory.oom_kills()
-    early: engine.EarlyEnd | None = None
     broken: Exception | None = None
     try:
         engine.run(data, spec.kernel, recorder, options)
     except engine.EarlyEnd as end:
-        early = end
-    except Stopped:
-        pass
-    except (CellTimeoutError, DeadKernelError) as error:
+        return _stopped(recorder, spec, control) or _early(recorder, end.code)
+    except (Stopped, CellTimeoutError, DeadKernelError) as error:
         broken = error
     except Exception:
-        if control.verdict is None:
-            if recorder.process is not None and not recorder.cells:
-                code = recorder.process.poll()
-                reason = f"the kernel {spec.kernel!r} did not start ({engine.exit_signal(code)})"
-                mend = f"See its last words: `provenote job logs {folder.id[:8]}`"
-                traceback.print_exc()
-                return Outcome("failed", reason, {"kind": "WorldError", "what": reason, "mend": mend})
+        if control.verdict is None and (recorder.cells or recorder.process is None):
             raise
-    failed = recorder.failed_cell
-    where = f"cell {failed['number']}" if failed else "between two cells"
-    facts = {"failed_cell": failed} if failed else {}
-    if control.verdict == "timed_out":
-        return Outcome("timed_out", f"{where}: {spec.timeout:g} s for the whole notebook", None, facts)
-    if control.verdict == "cancelled":
-        return Outcome("cancelled", where, None, facts)
+        traceback.print_exc()
+        broken = RuntimeError()
+    stopped = _stopped(recorder, spec, control)
+    if stopped is not None:
+        return stopped
+    where, facts = _where(recorder)
     if isinstance(broken, CellTimeoutError):
         return Outcome("timed_out", f"{where}: {spec.cell_timeout:g} s for one cell", None, facts)
     if broken is not None:
         code = recorder.process.poll() if recorder.process is not None else None
-        if code == -9 and memory.oom_kills() > before:
+        if code == -signal.SIGKILL and memory.oom_kills() > before:
             return Outcome("oom_killed", f"{where}: out of memory", None, facts)
-        return Outcome("killed", f"{where}: the kernel died ({engine.exit_signal(code)})", None, facts)
-    if early is not None and early.code != 0:
-        return Outcome("failed", f"{where}: SystemExit: {early.code}", None, facts)
-    if early is not None:
-        left = recorder.total - recorder.number
-        words = f"cell {recorder.number} ended the notebook on purpose; {left} cells did not run"
-        return Outcome("succeeded", words if left else None)
+        if recorder.cells:
+            return Outcome("killed", f"{where}: the kernel died ({engine.exit_signal(code)})", None, facts)
+        reason = f"the kernel {spec.kernel!r} did not start ({engine.exit_signal(code)})"
+        mend = f"See its last words: `provenote job logs {folder.id[:8]}`"
+        return Outcome("failed", reason, {"kind": "WorldError", "what": reason, "mend": mend})
+    failed = recorder.failed_cell
     if failed:
         words = f"{failed['ename']}: {failed['evalue']}" if failed["evalue"] else str(failed["ename"])
         return Outcome("failed", f"{where}: {words}", None, facts)
     return Outcome("succeeded")
+
+
+def _where(recorder: JobRecorder) -> tuple[str, dict[str, Any]]:
+    """Return the cell that the notebook ended in, in words and as facts for the last event."""
+    failed = recorder.failed_cell
+    if failed:
+        return f"cell {failed['number']}", {"failed_cell": failed}
+    return f"after cell {recorder.number}" if recorder.number else "before the first cell", {}
+
+
+def _stopped(recorder: JobRecorder, spec: JobSpec, control: Control) -> Outcome | None:
+    """Return the outcome of a job that was stopped from outside, else None."""
+    from provenote.jobs.outcome import Outcome
+
+    if control.verdict is None:
+        return None
+    where, facts = _where(recorder)
+    limit = f": {spec.timeout:g} s for the whole notebook" if control.verdict == "timed_out" else ""
+    return Outcome(control.verdict, f"{where}{limit}", None, facts)
+
+
+def _early(recorder: JobRecorder, code: Any) -> Outcome:
+    """Return the outcome of a notebook that ended itself."""
+    from provenote.jobs.outcome import Outcome
+
+    where, facts = _where(recorder)
+    if code != 0:
+        return Outcome("failed", f"{where}: SystemExit: {code}", None, facts)
+    left = recorder.total - recorder.number
+    if not left:
+        return Outcome("succeeded")
+    cells = "1 cell" if left == 1 else f"{left} cells"
+    return Outcome("succeeded", f"cell {recorder.number} ended the notebook on purpose; {cells} did not run")
 
 
 if __name__ == "__main__":
