@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
@@ -20,6 +20,8 @@ from provenote_lab.handlers import RunHandler, RunsHandler
 from provenote_lab.listing import Listing
 from provenote_lab.projects import Found, Project, search
 from provenote_lab.watch import Signature, signature
+
+Answer = TypeVar("Answer")
 
 SEARCH_SECONDS = 5.0
 """How often projects are searched anew; a new one shows after this time."""
@@ -84,7 +86,7 @@ class ProvenoteLab(LoggingConfigurable):
         """Return the answer to ``GET provenote/runs/<id>``: see `RunHandler`."""
         return await self._off_the_loop(lambda: self._read_run(project, run))
 
-    async def _off_the_loop(self, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    async def _off_the_loop(self, read: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
     def _read_runs(self, path: str | None, everything: bool, since: str | None) -> dict[str, Any]:
@@ -95,8 +97,11 @@ class ProvenoteLab(LoggingConfigurable):
         answer |= {"hidden": 0, "project": None, "problem": None}
         answer["projects"] = [project.to_json() for project in found.projects]
         if found.problem is not None:
-            return answer | {"problem": {"what": found.problem.what, "mend": found.problem.mend}}
+            what = found.problem.what.replace(str(self._root), "the server's root folder")
+            return answer | {"problem": {"what": what, "mend": found.problem.mend}}
         project = found.choose(path)
+        # What changes from here on is told, even before the first look of the watch.
+        self._signatures.setdefault(project.path, signature(project.workspace))
         rows, hidden = index.rows(project.workspace, everything=everything)
         listing = self._listings.setdefault((project.path, everything), Listing())
         listing.update(rows)
@@ -126,7 +131,7 @@ class ProvenoteLab(LoggingConfigurable):
             self._watch.start()
 
     async def _tick(self) -> None:
-        for project in await asyncio.to_thread(self._look):
+        for project in await self._off_the_loop(self._look):
             self._events.emit(schema_id=str(RUNS_CHANGED["$id"]), data={"project": project})
 
     def _look(self) -> list[str | None]:

@@ -3,7 +3,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { flatten, formatSpan, formatTime, formatValue, visible } from './format';
+import { flatten, formatSpan, formatTime, formatValue, formatWhen, visible } from './format';
 import { Icon, LINEARITY_ROLES, STATUS_ROLES } from './icons';
 import { IRecord, IRun, isLive, Values } from './runs';
 import { Copy, linearityWord, Sentence, statusWord } from './words';
@@ -54,7 +54,7 @@ export function Details(props: IDetailsProps): JSX.Element {
           </Fact>
           {run.label !== run.name && <Fact name={trans.__('label')}>{visible(run.label)}</Fact>}
           <Fact name={trans.__('started')}>
-            {formatTime(run.started)}
+            <span title={formatTime(run.started)}>{formatWhen(run.started, props.now)}</span>
             <span className="pn-mod-muted">
               {isLive(run) ? trans.__('for %1', formatSpan(seconds)) : trans.__('took %1', formatSpan(seconds))}
             </span>

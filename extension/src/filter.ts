@@ -6,7 +6,7 @@
  */
 
 import { flatten, formatValue, numeric } from './format';
-import { IRun } from './runs';
+import { IRun, Value } from './runs';
 
 export type Test = (run: IRun) => boolean;
 
@@ -54,16 +54,21 @@ function compare(run: IRun, key: string, operator: string, operand: string): boo
   }
 }
 
-/** The value that a key means: a field, else `metrics.key` or `params.key` in full or without its first part. */
-function lookUp(run: IRun, key: string): ReturnType<typeof flatten>[number][1] | undefined {
+/** The value that a key means: a field, else a metric, else a parameter; of a nested one the last part will do. */
+function lookUp(run: IRun, key: string): Value | undefined {
   if (key === 'status' || key === 'name' || key === 'label' || key === 'linearity') {
     return run[key];
   }
   for (const [prefix, values] of [['metrics.', run.metrics] as const, ['params.', run.params] as const]) {
     const plain = key.startsWith(prefix) ? key.slice(prefix.length) : key;
-    const found = values[plain] ?? flatten(values).find(([path]) => path === plain)?.[1];
-    if (found !== undefined) {
-      return found;
+    if (values[plain] !== undefined) {
+      return values[plain];
+    }
+    const paths = flatten(values);
+    const nested =
+      paths.find(([path]) => path === plain) ?? paths.find(([path]) => path.endsWith(`.${plain}`));
+    if (nested !== undefined) {
+      return nested[1];
     }
   }
   return undefined;

@@ -45,7 +45,7 @@ export function decimals(values: readonly number[]): number {
   // The middle four fifths: one wild value must not take the digits from all others.
   const low = finite[Math.floor(finite.length * 0.1)];
   const high = finite[Math.ceil(finite.length * 0.9) - 1];
-  const spread = high > low ? high - low : Math.abs(high) || Math.abs(finite[finite.length - 1]) || 1;
+  const spread = high > low ? (high - low) / 2 : Math.abs(high) || Math.abs(finite[finite.length - 1]) || 1;
   const needed = 2 - Math.floor(Math.log10(spread));
   return needed > 9 || Math.abs(high) >= 1e12 ? -1 : Math.max(0, needed);
 }
@@ -103,6 +103,14 @@ export function formatAge(started: number, now: number): string {
 /** A time in full, by the locale. */
 export function formatTime(seconds: number): string {
   return new Date(seconds * 1000).toLocaleString();
+}
+
+/** A time as it is read at a glance: the clock today, the date before. */
+export function formatWhen(seconds: number, now: number): string {
+  const time = new Date(seconds * 1000);
+  return time.toDateString() === new Date(now * 1000).toDateString()
+    ? time.toLocaleTimeString()
+    : time.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** A name in two parts: the first may be cut where there is no room, the last, unique one never. */

@@ -51,6 +51,11 @@ export function RunsGrid(props: IGridProps): JSX.Element {
     overscan: 10
   });
 
+  // Another order begins at its top.
+  React.useEffect(() => {
+    grid.current?.scrollTo({ top: 0 });
+  }, [props.order]);
+
   const go = (index: number): void => {
     const next = Math.min(Math.max(index, 0), lines.length - 1);
     if (next >= 0) {

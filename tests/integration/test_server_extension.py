@@ -112,7 +112,8 @@ async def test_no_project_is_no_error_and_says_the_next_step(
     shutil.rmtree(jp_root_dir / ".dvc")
     answer = await ask(jp_fetch)
     assert answer["rows"] == [] and answer["project"] is None
-    assert "no DVC project" in answer["problem"]["what"] and "`provenote init`" in answer["problem"]["mend"]
+    assert answer["problem"]["what"] == "no DVC project in the server's root folder"
+    assert "`provenote init`" in answer["problem"]["mend"]
 
 
 @pytest.mark.parametrize("path", [("runs",), ("runs", "abc")])
@@ -130,9 +131,15 @@ async def test_the_event_is_emitted_for_each_change(jp_fetch: Any, jp_serverapp:
 
     jp_serverapp.event_logger.add_listener(schema_id=RUNS_CHANGED["$id"], listener=listen)
     await ask(jp_fetch)  # whoever asks begins the watch
-    await asyncio.sleep(0.3)
+    with provenote.track("at once"):
+        pass
+    assert await asyncio.wait_for(heard.get(), 10) == ""
+    await asyncio.sleep(0.5)
+    while not heard.empty():
+        heard.get_nowait()
+    await asyncio.sleep(0.5)
     assert heard.empty(), "nothing changed"
-    with provenote.track("seen"):
+    with provenote.track("later"):
         pass
     assert await asyncio.wait_for(heard.get(), 10) == ""
 
