@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
+_PATIENCE = 2.0
+"""Seconds that a shutdown waits for the picture of the last run; clients kill a kernel after some more."""
+
+
 class _Loaded:
     """What one shell got from us, so that it can be taken back."""
 
@@ -65,6 +69,9 @@ class _Loaded:
 
     def shutdown(self) -> None:
         """End the runs that are open when the kernel shuts down; a forked child leaves them alone."""
+        drawing = sys.modules.get("provenote.widgets.live")
+        if drawing is not None and os.getpid() == self.process:
+            drawing.settle(_PATIENCE)
         if os.getpid() != self.process or "provenote.tracking.active" not in sys.modules:
             return
         from provenote.tracking import active

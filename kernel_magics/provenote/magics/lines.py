@@ -41,7 +41,7 @@ def _magic(function: Magic) -> Magic:
     """Mark a magic: its text is taken as it stands, and it sees the names of the function it stands in."""
     from IPython.core.magic import needs_local_scope, no_var_expand
 
-    return needs_local_scope(no_var_expand(function))  # type: ignore[no-any-return]
+    return needs_local_scope(no_var_expand(function))
 
 
 def _log(shell: InteractiveShell) -> Magic:
@@ -85,7 +85,7 @@ def _track(shell: InteractiveShell) -> Magic:
         if verb == "start":
             _begin(given[1] if len(given) > 1 else "")
         elif verb == "end":
-            _end()
+            _end(kernel=getattr(shell, "kernel", None) is not None)
         elif verb == "status":
             verbs.call(shell, ["track", "status", *words.split(line)[1:]], shell.user_ns)
         else:
@@ -104,14 +104,14 @@ def _begin(line: str) -> None:
     shown.line(f"run {run.name} is recorded until `%track end`")
 
 
-def _end() -> None:
+def _end(*, kernel: bool) -> None:
     from provenote.tracking import active
 
     run = active.current()
     if run is None:
         raise UsageError("no run is active", _NO_RUN)
     run.end()
-    shown.run_block(run)
+    shown.run_block(run, kernel=kernel)
 
 
 def _misplaced(line: str, cell: str) -> None:

@@ -28,13 +28,12 @@ def view(shown: View, *, kernel: bool) -> None:
     bundle({"text/html": html.render(shown), "text/plain": terminal.render(shown, width=100, color=False)})
 
 
-def run_block(run: ActiveRun) -> None:
-    """Show a run as it is: its static form, which a saved notebook keeps."""
-    from provenote.stores import index
-    from provenote.widgets import static
+def run_block(run: ActiveRun, *, kernel: bool) -> None:
+    """Show a run that has ended, in the static form which a saved notebook keeps."""
+    from provenote.widgets import live, static
 
-    row = index.find(run.workspace, run.id)
-    bundle(static.run_block(row, index.series(run.workspace, row)))
+    row, series, document = live.ended(run)
+    bundle(static.run_block(row, series, document, pictures=kernel))
 
 
 def bundle(data: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ class Gate(ast.NodeTransformer):
 class _Tracked(NamedTuple):
     info: Any
     run: ActiveRun
-    live: Any
+    block: Any
 
 
 class TrackedCells:
@@ -110,6 +110,7 @@ class TrackedCells:
         self.strip = StripTrack()
         self.gate = Gate(self)
         self._shell: Any = shell
+        self._kernel = getattr(shell, "kernel", None) is not None
         self._going: list[_Tracked] = []
 
     def open(self) -> None:
@@ -174,18 +175,14 @@ class TrackedCells:
         from provenote.tracking import active
 
         run = active.start(request.label, reason=request.reason)
-        tracked = _Tracked(info, run, None)
-        self._going.append(tracked)
-        if getattr(info, "cell_id", None) and not shown.in_job():
+        block = None
+        if self._kernel:
             from provenote.widgets.live import Live
 
-            try:
-                live = Live(run)
-                live.start()
-            except Exception as error:  # a picture is never worth a run
-                shown.line(f"no live curves: {type(error).__name__}: {error}")
-            else:
-                self._going[-1] = tracked._replace(live=live)
+            # A widget lives only where a notebook's cell waits for it; elsewhere the block comes at the end.
+            alive = bool(getattr(info, "cell_id", None)) and not shown.in_job()
+            block = Live(run, widget=alive).start()
+        self._going.append(_Tracked(info, run, block))
 
     def left(self, info: ExecutionInfo, error: BaseException | None) -> None:
         """End the run of the execution with its error, and show it."""
@@ -202,14 +199,7 @@ class TrackedCells:
         except ProvenoteError as problem:
             shown.line(problem.line)
             return
-        try:
-            self._show(tracked)
-        except Exception as problem:  # the run is safe: a picture that fails is one line
-            shown.line(f"run {tracked.run.name} is kept but not drawn: {type(problem).__name__}: {problem}")
-
-    def _show(self, tracked: _Tracked) -> None:
-        if tracked.live is not None:
-            from provenote.stores import index
-
-            tracked.live.finish(index.find(tracked.run.workspace, tracked.run.id))
-        shown.run_block(tracked.run)
+        if tracked.block is not None:
+            tracked.block.finish()
+        else:
+            shown.run_block(tracked.run, kernel=False)

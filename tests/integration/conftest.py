@@ -1,0 +1,8 @@
+"""Integration tests share what they drive (`kernels`): modules beside them, found by name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
