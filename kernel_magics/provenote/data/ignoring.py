@@ -104,8 +104,9 @@ def hide_from_git(path: Path) -> tuple[Path | None, str | None]:
 
 def rule_that_hides(path: Path) -> str | None:
     """Return the rule (``file:line:pattern``) by which Git ignores ``path``, or None."""
-    answer = run(path.parent, "check-ignore", "--verbose", "--no-index", "-z", "--", path.name)
-    if answer.returncode:
+    query = ("check-ignore", "--verbose", "--no-index", "-z", "--stdin")
+    answer = run(path.parent, *query, given=os.fsencode(path.name) + b"\0")
+    if answer.returncode or not answer.stdout:
         return None
     source, line, pattern = os.fsdecode(answer.stdout).split("\0")[:3]
     return None if pattern.startswith("!") else f"{source}:{line}:{pattern}"

@@ -83,22 +83,23 @@ def _serve(request: dict[str, Any], answer: Any) -> list[str]:
             return sorted(str(one.value) for one in found.new | found.missing)
         there_to_here = request["verb"] == "pull"
         source, target = (remote, local) if there_to_here else (local, remote)
-        lacking: set[str] = set()
+        failed: set[str] = set()
 
-        def look(status: Any) -> None:
-            lacking.update(str(one.value) for one in status.missing)
+        def move(wanted: set[Any], **how: Any) -> None:
+            def look(status: Any) -> None:
+                failed.update(str(one.value) for one in status.missing)
 
-        done = repo.cloud.transfer(
-            source,
-            target,
-            objects,
-            cache_odb=local,
-            shallow=False,
-            verify=there_to_here,
-            validate_status=look,
-            callback=Files(),
-        )
-        return sorted(lacking | {str(one.value) for one in done.failed})
+            done = repo.cloud.transfer(
+                source, target, wanted, cache_odb=local, validate_status=look, callback=Files(), **how
+            )
+            failed.update(str(one.value) for one in done.failed)
+
+        if there_to_here:
+            # The lists of folders first: the rest of the way is planned from those in the cache.
+            move({one for one in objects if one.isdir}, shallow=True, verify=True)
+            objects = {one for one in objects if one.value not in failed}
+        move(objects, shallow=False, verify=there_to_here)
+        return sorted(failed)
 
 
 if __name__ == "__main__":
