@@ -11,8 +11,8 @@ TARGET = Path(__file__).parent / "reference" / "commands.md"
 HEAD = """# Commands
 
 Made from the verb tree by `python docs/generate.py`; do not edit. In a shell: `provenote VERB`; in a
-notebook: `%pv VERB` (the same as `%provenote VERB`). Every verb takes `--json` and `--help`. Exit status: 0 yes,
-1 the verdict is no or the job failed, 2 the user's mistake, 3 a broken world (disk, network, remote).
+notebook: `%pv VERB` (the same as `%provenote VERB`). Every verb takes `--json` and `--help`. Exit status:
+0 yes, 1 the verdict is no or the job failed, 2 the user's mistake, 3 a broken world (disk, network, remote).
 """
 
 

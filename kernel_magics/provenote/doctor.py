@@ -1,4 +1,4 @@
-"""Examine the project and its surroundings: what is in force, what is wrong, and the command that mends it."""
+"""Examine the project and its surroundings: what is in force, what is wrong, and what mends it."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def _data(place: workspace.Workspace) -> Iterator[Finding]:
             yaml.safe_load(dvc_yaml.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             yield Finding(
-                f"dvc.yaml is not valid YAML ({str(error).splitlines()[0]}): plain `dvc` shows no run until then",
+                f"dvc.yaml is not valid YAML ({str(error).splitlines()[0]}): plain `dvc` shows no run",
                 "failed",
                 "Mend dvc.yaml, or take it back: `git checkout dvc.yaml`",
             )

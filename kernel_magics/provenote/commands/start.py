@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from provenote.commands.tree import Context, verb
 from provenote.view import Line, View, said
@@ -29,7 +30,7 @@ def init(context: Context, folder: str = ".", *, solo: bool = False, subdir: boo
     root.mkdir(parents=True, exist_ok=True)
     steps = project.initialise(root, subdir=subdir)
     parts = [Line(step.what, "ok", aside="made" if step.made else "there already") for step in steps]
-    data = {"steps": [{"what": step.what, "made": step.made} for step in steps]}
+    data: dict[str, Any] = {"steps": [{"what": step.what, "made": step.made} for step in steps]}
     if solo:
         from provenote import registry, workspace
 

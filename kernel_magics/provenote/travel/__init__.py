@@ -1,0 +1,1 @@
+"""Travel back: a past run stands beside the present work, which is never touched."""
