@@ -1,8 +1,9 @@
 """From a plan to signed events: show the whole subject, ask for the model's name, sign, append.
 
-A signature means a person's will. So `carry_out` needs somebody to ask (``confirm``), shows everything that will
-be signed, and signs only after the name was typed; one answer may cover several acts that were all listed. If the
-ledger grows between the look and the signature, the plan is made anew and must come out the same.
+A signature means a person's will. So `carry_out` needs somebody to ask (``confirm``), shows everything that
+will be signed, and signs only after the name was typed; one answer may cover several acts that were all
+listed. If the ledger grows between the look and the signature, the plan is made anew and must come out the
+same.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from provenote.errors import Refused, UsageError, WorldError
 from provenote.registry import event, reading, tags
 from provenote.registry.event import Event
 from provenote.registry.fold import SKEW
 from provenote.registry.names import visible
+from provenote.registry.plan import Act, Me, Plan
 from provenote.registry.reading import Registry
 from provenote.registry.state import State
 from provenote.stores.keys import Signer, candidates
@@ -30,66 +31,6 @@ TRIES = 20
 
 class NoPerson(Refused):
     """Nobody is there to be asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """The person at this machine: a name in the policy and the key to sign with."""
-
-    name: str
-    signer: Signer
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One event to be signed.
-
-    Parameters
-    ----------
-    type : str
-        Type of the event.
-    words : str
-        What it does, for the person who signs.
-    body : dict
-        Its fields. A ``promotion`` of None stands for the first event of the same plan.
-    """
-
-    type: str
-    words: str
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be signed, and how it is shown.
-
-    Parameters
-    ----------
-    acts : tuple of Act
-    facts : tuple of (name, value)
-        The whole subject and what a person should know about it.
-    word : str
-        What must be typed: the model's name.
-    """
-
-    acts: tuple[Act, ...]
-    facts: tuple[tuple[str, str], ...]
-    word: str
-
-    def text(self, me: Me, registry: Registry) -> str:
-        """Return the text that is shown before signing."""
-        policy = registry.log.policy
-        kind = "demo" if policy.demo else "solo mode: no separation of duty" if policy.solo else ""
-        pairs = [
-            *self.facts,
-            ("policy", f"{policy.version} ({policy.id}){', ' + kind if kind else ''}"),
-            ("key", f"{me.name}, {me.signer.label}"),
-        ]
-        width = max(len(name) for name, _ in pairs)
-        lines = ["You sign exactly this:"]
-        lines += [f"  {name:<{width}}  {visible(value)}" for name, value in pairs]
-        lines += [f"  {number}. {visible(act.words)}" for number, act in enumerate(self.acts, 1)]
-        return "\n".join([*lines, "Type the model's name to sign:"])
 
 
 Planner = Callable[[Registry, Me], Plan]
@@ -219,7 +160,7 @@ def _sign(registry: Registry, me: Me, plan: Plan) -> tuple[str, ...]:
 
 
 def _line(registry: Registry, me: Me, act: Act, before: list[str]) -> bytes:
-    """Compose the event of an act; the first names all heads of the log as seen, the next ones the one before."""
+    """Compose the event of an act; the first names all heads of the log as seen, the next the one before."""
     log = registry.log
     prev = before[-1:] or log.heads
     body = dict(act.body)
@@ -228,10 +169,7 @@ def _line(registry: Registry, me: Me, act: Act, before: list[str]) -> bytes:
     now = int(time.time())
     latest = max((log.events[name].at for name in log.heads), default=0)
     if latest > now + SKEW:
-        raise WorldError(
-            f"the ledger's last event is from {event.timestamp(latest)}, which this computer's clock has not reached",
-            "Set the clock, then try again",
-        )
-    return event.compose(
-        me.name, max(now, latest), log.policy.project, log.policy.id, prev, type=act.type, **body
-    )
+        ahead = f"the ledger's last event is from {event.timestamp(latest)}, ahead of this computer's clock"
+        raise WorldError(ahead, "Set the clock, then try again")
+    at, policy = max(now, latest), log.policy
+    return event.compose(me.name, at, policy.project, policy.id, prev, type=act.type, **body)

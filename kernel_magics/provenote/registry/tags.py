@@ -96,7 +96,8 @@ def wanted(state: State) -> dict[str, Tag]:
             if name in tags or one.event.id in contested:
                 dropped.add(name)
                 continue
-            text = f"{one.subject.reference} to {one.stage}, released by {one.event.by} in event {one.event.id[:12]}"
+            who = f"released by {one.event.by} in event {one.event.id[:12]}"
+            text = f"{one.subject.reference} to {one.stage}, {who}"
             tags[name] = Tag(name, one.subject.commit, at, text)
     return {name: tag for name, tag in tags.items() if name not in dropped}
 
