@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from provenote.cli import parser_of
-from provenote.commands.tree import verbs
+from provenote.commands.tree import JOURNEYS, verbs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
@@ -24,6 +24,15 @@ def test_every_verb_and_argument_says_what_it_is_for() -> None:
         for parameter in verb.parameters:
             assert parameter.help, f"{verb.name}: {parameter.name} has no help"
         assert verb.summary in " ".join(parser_of(verb).format_help().split())
+
+
+def test_every_verb_is_found_by_its_first_word() -> None:
+    tree = verbs()
+    for path, verb in tree.items():
+        module = verb.function.__module__.rsplit(".", 1)[1]
+        assert path[0] in JOURNEYS[module].split(), f"{verb.name} is missing in JOURNEYS[{module!r}]"
+    words = [word for words in JOURNEYS.values() for word in words.split()]
+    assert sorted(words) == sorted({path[0] for path in tree}), "a first word without a verb, or twice"
 
 
 def test_the_reference_is_made_from_the_tree() -> None:

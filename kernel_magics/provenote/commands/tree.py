@@ -23,8 +23,16 @@ from provenote.events import Tell, silent
 from provenote.view import View
 from provenote.workspace import Workspace, find
 
-JOURNEYS = ("start", "tracking", "runs", "data", "jobs", "registry")
-"""The modules of this package that register verbs, in the order of the help."""
+JOURNEYS = {
+    "start": "init demo doctor new",
+    "tracking": "track",
+    "runs": "runs show",
+    "travel": "restore",
+    "data": "data",
+    "jobs": "job sweep jobs",
+    "registry": "promote inbox approve reject withdraw release rollback recall override models verify audit comment policy",
+}
+"""The modules of this package that register verbs, in the order of the help, and the first words of their verbs."""
 
 
 @dataclass(slots=True)
@@ -136,9 +144,10 @@ def verbs() -> dict[tuple[str, ...], Verb]:
 
 
 def load_verb(path: tuple[str, ...]) -> Verb | None:
-    """Return one verb, importing its journey alone where the first word tells which that is."""
-    if path not in _verbs:
-        verbs()
+    """Return one verb, importing the journey of its first word alone: a quick verb stays quick."""
+    for journey, words in JOURNEYS.items():
+        if path[0] in words.split():
+            importlib.import_module(f"provenote.commands.{journey}")
     return _verbs.get(path)
 
 
