@@ -45,8 +45,8 @@ export function decimals(values: readonly number[]): number {
   // The middle four fifths: one wild value must not take the digits from all others.
   const low = finite[Math.floor(finite.length * 0.1)];
   const high = finite[Math.ceil(finite.length * 0.9) - 1];
-  const spread = high > low ? (high - low) / 2 : Math.abs(high) || Math.abs(finite[finite.length - 1]) || 1;
-  const needed = 2 - Math.floor(Math.log10(spread));
+  const spread = high > low ? high - low : Math.abs(high) || Math.abs(finite[finite.length - 1]) || 1;
+  const needed = 2 - Math.floor(Math.log10(spread / 1.5)); // a spread of 10.4 is one of units, still
   return needed > 9 || Math.abs(high) >= 1e12 ? -1 : Math.max(0, needed);
 }
 
