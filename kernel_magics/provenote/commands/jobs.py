@@ -187,7 +187,7 @@ def job_logs(context: Context, job: str, *, lines: int | None = None) -> View:
     found = folder.find(context.workspace.home, job)
     said = _legible(executor.get(context.workspace).logs(found.id)).rstrip("\n").split("\n")
     text = "\n".join(said[-lines:] if lines else said)
-    part: Part = Text(text) if text else Line("It printed nothing yet.", role="muted")
+    part: Part = Text(text) if text else Line("It printed nothing.", role="muted")
     return View([part], {"id": found.id, "log": text})
 
 
