@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-
 from tests.benchmarks import Row, interleaved, process, project
 
 CELLS = (

@@ -18,8 +18,9 @@ import pytest
 from provenote import workspace
 from provenote.commands import jobs as verbs
 from provenote.commands.tree import Context
+from provenote.data import storing
 from provenote.errors import ProvenoteError, Refused, UsageError
-from provenote.jobs import executor, folder, launch, sweeps
+from provenote.jobs import executor, folder, launch, sweeps, templates
 from provenote.stores import index
 
 PARAMETERS = "depth: int = 3\nname: str = 'a'"
@@ -288,6 +289,47 @@ def test_a_sweep_makes_children_and_retry_goes_on_with_the_rest(repo):
     listed = verbs.jobs(Context()).data["jobs"]
     assert [(one["kind"], one["cell"], one["cells"]) for one in listed] == [("sweep", 4, 4)]
     assert len(verbs.jobs(Context(), everything=True).data["jobs"]) == 5
+
+
+def test_a_kernel_that_cannot_start_is_a_broken_world(repo, monkeypatch):
+    spec = repo.parent / "share" / "kernels" / "broken"
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-c", "import sys; sys.exit('no kernel here')", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "b", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(repo.parent / "share"))
+    view = verbs.job_run(Context(), str(write(repo / "b.ipynb", cell("1", "c1"), kernel="broken")))
+    assert view.status == 3
+    assert view.data["reason"] == "the kernel 'broken' did not start (exit status 1)"
+    assert "no kernel here" in verbs.job_logs(Context(), view.data["id"]).data["log"]
+    assert row(
+        launch.JobResult(view.data["id"], folder.find(workspace.find().home, view.data["id"]).state(), None)
+    )
+    assert job_processes(view.data["id"]) == []
+
+
+def test_the_training_template_runs_on_the_shipped_data(repo):
+    import lzma
+    from importlib.resources import files
+
+    shipped = files("provenote_templates") / "data" / "hour.csv.xz"
+    (repo / "data").mkdir()
+    (repo / "data" / "hour.csv").write_bytes(lzma.decompress(shipped.read_bytes()))
+    storing.add("data/hour.csv")
+    with pytest.raises(UsageError, match="Did you mean `--from train`"):
+        templates.create(repo / "t.ipynb", "tran")
+    path = templates.create(repo / "train", "train")
+    with pytest.raises(UsageError, match="exists and is left as it is"):
+        templates.create(path, "train")
+    result = launch.run_job(path, ["max_iter=20", "depth=none", "loss=squared_error"])
+    assert result.state.state == "succeeded", printed(result)
+    found, run = row(result), document(result)
+    assert found.linearity == "linear"
+    assert found.params["depth"] is None
+    assert {"rmse", "mae", "r2", "bias", "fit_s"} <= set(found.metrics)
+    assert 0 < found.metrics["rmse"] < 200
+    assert [step for step, _ in index.series(workspace.find(), found)["rmse"]] == [10, 20]
+    assert run["artifacts"]["bike-demand"]["type"] == "model"
+    assert [read["path"] for read in run["reads"]] == ["data/hour.csv"]
 
 
 def test_two_sweeps_at_once(repo):

@@ -125,6 +125,11 @@ def check(path: str | os.PathLike[str], kernel: str | None = None, any_given: bo
     found = notebook.read(Path(path))
     place = workspace.find(found.path.parent)
     known = found.parameters()
+    if known is None and any_given and found.language not in ("python", "ipython"):
+        raise UsageError(
+            f"{found.path.name} is in {found.language}, and parameters are checked in Python notebooks only",
+            "Run it without parameters, or let it read them from a file",
+        )
     if known is None and any_given:
         raise UsageError(
             f"{found.path.name} has no cell tagged parameters, so a value could reach nothing",

@@ -60,13 +60,15 @@ class Notebook:
         return str(info.get("name") or spec.get("language") or "python").lower()
 
     def parameters(self) -> list[Parameter] | None:
-        """Return what its parameters cell declares, or None if it has no such cell.
+        """Return what its parameters cell declares, or None if it has no such cell that we can read.
 
         Raises
         ------
         UsageError
-            If that cell is not Python.
+            If that cell is no Python in a Python notebook.
         """
+        if self.language not in ("python", "ipython"):
+            return None  # it runs, but nothing can be checked, so nothing can be given
         for cell in self.data["cells"]:
             if cell["cell_type"] == "code" and PARAMETERS in _tags(cell):
                 return declared(text(cell))
