@@ -201,5 +201,7 @@ class TrackedCells:
             return
         if tracked.block is not None:
             tracked.block.finish()
+            for trouble in tracked.block.trouble:
+                shown.line(f"run {tracked.run.name} is kept, but its block is not whole: {trouble}")
         else:
             shown.run_block(tracked.run, kernel=False)

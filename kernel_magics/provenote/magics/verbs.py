@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from provenote.commands.tree import Context
 
-SHORT = ("data", "runs", "compare", "job", "sweep", "promote", "inbox")
-"""Line magics that are verbs, or groups of them, under the same name."""
+SHORT = ("data", "runs", "job", "sweep", "promote", "inbox")
+"""Line magics that are verbs, or groups of them, under the same name: those of the design that the tree has.
+
+A list, so that loading the extension need not import the tree; a test holds it against the tree.
+"""
 
 
 def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> None:
@@ -58,7 +61,7 @@ def short(name: str, line: str) -> list[str]:
 def _below(group: str, word: list[str]) -> bool:
     from provenote.commands import tree
 
-    return not word or word[0] in ("-h", "--help") or (group, word[0]) in tree.verbs()
+    return not word or word[0] in ("-h", "--help") or tree.load_verb((group, word[0])) is not None
 
 
 def context(shell: InteractiveShell, names: dict[str, Any], *, quiet: bool = False) -> Context:

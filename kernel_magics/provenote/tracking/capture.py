@@ -96,7 +96,6 @@ class Capture:
         if self._outputs is not None:
             self._outputs.close()
             self.kernel.comm_manager.unregister_target(document.COMM_TARGET, self._comm)
-        self._stacks.clear()
 
     def _callbacks(self) -> list[tuple[str, Any]]:
         return [
@@ -132,8 +131,15 @@ class Capture:
             self.record.executions.append(one)
 
     def _adopt_running(self) -> None:
-        """Take over the executions that are going on: the cell that loads the extension."""
-        for index, (result, silent) in enumerate(_running()):
+        """Take over the executions that are going on: the cell that loads the extension, or reloads it."""
+        running = _running()
+        going = [result.info for result, _ in running]
+        for stack in self._stacks.values():
+            stack[:] = [entry for entry in stack if entry.info in going]
+        known = [entry.info for stack in self._stacks.values() for entry in stack]
+        for index, (result, silent) in enumerate(running):
+            if result.info in known:
+                continue
             if index == 0 and silent and self._named_file():  # its file gives the cells that ran before it
                 self._adopt_file(result.info)
             self._enter(result.info, silent=silent, result=result)
