@@ -69,15 +69,18 @@ class Change:
 def split(spec: str) -> tuple[str, str | None]:
     """Split ``PATH@REV``; a path may hold an ``@`` of its own, and so may a revision (``HEAD@{1}``).
 
-    The cut is the first ``@`` before which something is tracked; without any, the first.
+    The cut is the first ``@`` before which something is tracked, else something is there; without
+    any, the first.
     """
-    cuts = [found.start() for found in re.finditer("@", spec)]
-    if not cuts or os.path.lexists(spec) or os.path.exists(spec + tracked.SUFFIX):
+    cuts = [found.start() for found in re.finditer("@", spec) if found.start()]
+    if not cuts or os.path.exists(spec + tracked.SUFFIX):
         return spec, None
-    for cut in cuts:
-        left = spec[:cut]
-        if left and (os.path.exists(left + tracked.SUFFIX) or os.path.lexists(left)):
-            return left, spec[cut + 1 :] or None
+    for is_there in (lambda left: os.path.exists(left + tracked.SUFFIX), os.path.lexists):
+        for cut in cuts:
+            if is_there(spec[:cut]):
+                return spec[:cut], spec[cut + 1 :] or None
+    if os.path.lexists(spec):
+        return spec, None
     return spec[: cuts[0]], spec[cuts[0] + 1 :] or None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -162,7 +163,7 @@ def _ask_counted(
         "pull": f"pull from {remote.name}",
         "absent": f"ask {remote.name}",
     }
-    gauge = Gauge(tell, words[verb], "files")
+    gauge = Gauge(tell, words[verb], "files", at_once=True)
     files = size = 0
     result: dict[str, Any] = {}
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_TEST": "0", "PYTHONUNBUFFERED": "1"}
@@ -204,19 +205,25 @@ def _ask_counted(
 
 def _refused(workspace: Workspace, verb: str, remote: Remote, why: str, md5s: list[str]) -> WorldError:
     """Say what waits, what is safe, and what mends it."""
-    why = " ".join(why.split())[:300].rstrip(".")
+    why = _without_passwords(" ".join(why.split())[:300].rstrip("."))
+    address = _without_passwords(remote.url)
     count = f"{len(md5s)} version{'s' if len(md5s) > 1 else ''}"
     if verb == "push":
-        what = f"the remote {remote.name} ({remote.url}) refused: {why}"
+        what = f"the remote {remote.name} ({address}) refused: {why}"
         what += f"; {count} wait{'' if len(md5s) > 1 else 's'} in the cache, nothing is lost"
         mend = "When it answers again: `provenote data push`"
     else:
-        what = f"the remote {remote.name} ({remote.url}) refused: {why}; {count} could not be fetched"
+        what = f"the remote {remote.name} ({address}) refused: {why}; {count} could not be fetched"
         mend = "When it answers again: `provenote data pull`"
     if "dvc-" in why or "not installed" in why or "missing dependencies" in why:
         scheme = remote.url.split("://", 1)[0]
         mend = f"Install its driver: `pip install 'dvc[{scheme}]'`"
     return WorldError(what, mend)
+
+
+def _without_passwords(text: str) -> str:
+    """Return ``text`` without the ``user:password@`` that an address may carry."""
+    return re.sub(r"(\w+://)[^/@\s]*@", r"\1", text)
 
 
 def _record(workspace: Workspace, remote: Remote) -> Path:
