@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from provenote.errors import WorldError
 from provenote.registry import event
 from provenote.registry.fold import Log
 
-COLUMNS = tuple(
-    "id at who key what decision model version stage sha256 why policy prev counts reason".split()
+COLUMNS = (
+    *("id", "at", "who", "key", "what", "decision", "model", "version", "stage", "sha256", "why"),
+    *("policy", "prev", "counts", "reason"),
 )
 """Columns of a row, in order."""
 
@@ -61,6 +64,20 @@ def as_csv(table: Sequence[dict[str, Any]]) -> str:
     for row in table:
         writer.writerow({name: _harmless(value) for name, value in row.items()})
     return out.getvalue()
+
+
+def write_csv(table: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write the rows to a CSV file.
+
+    Raises
+    ------
+    WorldError
+        If it cannot be written.
+    """
+    try:
+        path.write_text(as_csv(table), encoding="utf-8")
+    except OSError as error:
+        raise WorldError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _harmless(value: Any) -> Any:

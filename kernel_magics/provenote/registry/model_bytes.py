@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from provenote.errors import Refused, WorldError
-from provenote.events import Progress, Tell, silent
+from provenote.events import Tell, silent
 from provenote.git import command
 from provenote.registry.subject import Subject
 from provenote.stores import digest
@@ -174,12 +173,9 @@ def check(workspace: Workspace, artifact: Artifact, tell: Tell = silent) -> None
 
 def _folder(workspace: Workspace, artifact: Artifact, tell: Tell, target: Path | None) -> None:
     """Hash the files of a folder one by one, and write those very bytes below ``target``."""
-    from provenote.stores import cache
+    from provenote.stores import cache, remotes
 
-    if cache.locate(workspace.cache_dir, artifact.md5) is None or cache.missing(
-        workspace.cache_dir, artifact.md5
-    ):
-        _fetch(workspace, artifact.md5, tell)
+    remotes.require(workspace, artifact.md5, tell)
     listed = []
     for entry in cache.entries(workspace.cache_dir, artifact.md5):
         digest.check_name(entry.path)
@@ -203,45 +199,16 @@ def private_folder() -> Path:
 
 
 def _object(workspace: Workspace, md5: str, tell: Tell) -> bytes:
-    from provenote.stores import cache
+    from provenote.stores import cache, remotes
 
     found = cache.locate(workspace.cache_dir, md5)
     if found is None:
-        _fetch(workspace, md5, tell)
-        found = cache.locate(workspace.cache_dir, md5)
-    if found is None:
-        raise _nowhere(md5)
+        remotes.require(workspace, md5, tell)
+        found = cache.object_path(workspace.cache_dir, md5)
     try:
         return found.read_bytes()
     except OSError as error:
         raise WorldError(f"{found} cannot be read: {error.strerror}") from error
-
-
-def _fetch(workspace: Workspace, md5: str, tell: Tell) -> None:
-    """Bring an object (for a folder: and its files) from the DVC remote into the cache."""
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_objects.errors import ObjectFormatError
-
-    label = f"fetch {md5[:12]}"
-    tell(Progress(label, unit="files"))
-    try:
-        with Repo(str(workspace.dvc_root)) as repo:
-            repo.cloud.pull([HashInfo("md5", md5)])
-    except (DvcException, ObjectFormatError, OSError) as error:
-        tell(Progress(label, unit="files", state="failed"))
-        raise _nowhere(md5, " ".join(str(error).split())) from error
-    tell(Progress(label, done=1, total=1, unit="files", state="done"))
-
-
-def _nowhere(md5: str, why: str = "") -> WorldError:
-    told = f" ({why})" if why else ""
-    return WorldError(
-        f"the model's bytes {md5[:12]} are neither in the DVC cache nor on the remote{told}",
-        "Ask whoever made the run for them: `dvc push`",
-    )
 
 
 def _differs(artifact: Artifact, found: str) -> BadBytes:

@@ -1,4 +1,4 @@
-"""Ask for a promotion, vote on it, comment, take it back: what exactly is signed, or why it cannot be.
+"""Ask for a promotion, vote on it, take it back: what exactly is signed, or why it cannot be.
 
 Each function decides by looking at the registry what is to be signed (a `Plan`), or raises with the reason
 and who could. The rules live in `provenote.registry.rules` and `releases` alone: a plan is tried out on the
@@ -159,15 +159,6 @@ def withdraw(promotion: Promotion, why: str, registry: Registry, me: Me) -> Plan
     body = about(found, why=why.strip() or None)
     acts = (Act("withdraw", f"withdraw the request for {found.subject.reference} in {found.stage}", body),)
     return Plan(acts, facts(found.subject, found.stage, None, why), found.subject.model)
-
-
-def comment(promotion: Promotion, text: str, registry: Registry, me: Me) -> Plan:
-    """Plan a comment on a request."""
-    found = renewed(promotion, registry)
-    said = reason_given(text, "to comment")
-    body = {"promotion": found.request.id, "text": said}
-    acts = (Act("comment", f"comment on {found.subject.reference} for {found.stage}", body),)
-    return Plan(acts, facts(found.subject, found.stage, None, said), found.subject.model)
 
 
 def _at_once(registry: Registry, subject: Subject, stage: str, why: str, votes: bool) -> list[Act]:

@@ -90,6 +90,14 @@ def find_me(registry: Registry, signers: Iterable[Signer] | None = None) -> Me:
     )
 
 
+def find_me_or_none(registry: Registry) -> Me | None:
+    """Return the person at this machine, or None for one who may only read."""
+    try:
+        return find_me(registry)
+    except Refused:
+        return None
+
+
 def trial(registry: Registry, me: Me, plan_acts: Iterable[Act]) -> tuple[State, list[Event]]:
     """Return the state as it would be after these acts, and the events, without signing anything."""
     made: list[Event] = []

@@ -1,7 +1,7 @@
 """Walk from a stage down to the bytes and name the first link that does not hold.
 
 Links: policy, release (with its approvals), checks, tag, run (its commit and record), data it read, bytes.
-`verify` never raises for a broken link: it reports it, and leaves out what rests on a release that is not there.
+`verify` never raises for a broken link: it reports it, and leaves out what rests on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from provenote.errors import ProvenoteError, Refused
 from provenote.events import Progress, Tell, silent
-from provenote.registry import event, model_bytes, tags
+from provenote.registry import event, model_bytes, names, tags
 from provenote.registry.reading import Registry
 from provenote.registry.releases import Key, Release
 from provenote.registry.state import NotReleased
@@ -105,6 +105,18 @@ def verify(registry: Registry, key: Key, tell: Tell = silent) -> Report:
         except ProvenoteError as error:
             links.append(Link(name, "broken", error.line))
     return Report(model, stage, release.subject.version, tuple(links), count)
+
+
+def keys(registry: Registry, model: str | None = None, stage: str | None = None) -> list[Key]:
+    """Return the models and stages of this project to verify: all with a release, or those named."""
+    found = [
+        key
+        for key in sorted({one.key for one in registry.state.releases.all.values()})
+        if key[0] == registry.path and model in (None, key[1]) and stage in (None, key[2])
+    ]
+    if not found and model is not None:
+        return [(registry.path, names.model(model), names.stage(stage or "production"))]
+    return found
 
 
 def check_tags(registry: Registry) -> dict[str, str]:

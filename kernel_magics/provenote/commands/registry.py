@@ -1,0 +1,261 @@
+"""Verbs of the registry: ask, decide, release, see what holds which stage, verify it down to the bytes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from provenote.commands.tree import Context, verb
+from provenote.view import View, said
+
+
+@verb("promote")
+def promote(
+    context: Context,
+    name: str,
+    *,
+    to: str,
+    why: str,
+    run: str | None = None,
+    bump: str | None = None,
+    reason: str | None = None,
+    release: bool = False,
+) -> View:
+    """Ask for a run's model to be brought to a stage.
+
+    The run's commit gets a version (v1.0.0 first, then the next minor one) and a request, which you sign by
+    typing the model's name. Others approve it; `release` brings it to the stage.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model: what it was logged as.
+    to : str
+        The stage, as production or staging.
+    why : str
+        Why it should go there; kept with the version for ever.
+    run : str
+        The run; default: the newest finished one that logged this model.
+    bump : str
+        Which part of the version grows: major, minor or patch; default: minor.
+    reason : str
+        One of the seven reasons of change; default: the run's own.
+    release : bool
+        Approve and release it too, in the same confirmation, where the policy lets one person do that.
+    """
+    from provenote.registry import acting, pages
+
+    signed = acting.promote(
+        context.workspace,
+        name,
+        to=to,
+        why=why,
+        run=run,
+        bump=bump,
+        reason=reason,
+        release=release,
+        confirm=context.confirm,
+        tell=context.tell,
+    )
+    return pages.signed(signed)
+
+
+@verb("approve")
+def approve(context: Context, request: str, *, why: str = "", stage: str | None = None) -> View:
+    """Approve a request: this very version, these very bytes, for this stage.
+
+    Parameters
+    ----------
+    request : str
+        NAME@VERSION, NAME, or the start of the request's id.
+    why : str
+        Why; kept with your vote.
+    stage : str
+        The stage, when one version is asked for in several.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(
+        acting.vote(context.workspace, request, "approve", why, confirm=context.confirm, stage=stage)
+    )
+
+
+@verb("reject")
+def reject(context: Context, request: str, *, why: str, stage: str | None = None) -> View:
+    """Reject a request: it cannot be released while your rejection stands.
+
+    Parameters
+    ----------
+    request : str
+        NAME@VERSION, NAME, or the start of the request's id.
+    why : str
+        Why; kept with your vote.
+    stage : str
+        The stage, when one version is asked for in several.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(
+        acting.vote(context.workspace, request, "reject", why, confirm=context.confirm, stage=stage)
+    )
+
+
+@verb("withdraw")
+def withdraw(context: Context, request: str, *, why: str = "", stage: str | None = None) -> View:
+    """Take your own request back.
+
+    Parameters
+    ----------
+    request : str
+        NAME@VERSION, NAME, or the start of the request's id.
+    why : str
+        Why.
+    stage : str
+        The stage, when one version is asked for in several.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(
+        acting.withdraw(context.workspace, request, why, confirm=context.confirm, stage=stage)
+    )
+
+
+@verb("release")
+def release(context: Context, request: str, *, why: str = "", stage: str | None = None) -> View:
+    """Bring an approved version into its stage.
+
+    Parameters
+    ----------
+    request : str
+        NAME@VERSION, NAME, or the start of the request's id.
+    why : str
+        Why.
+    stage : str
+        The stage, when one version is asked for in several.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(acting.release(context.workspace, request, why, confirm=context.confirm, stage=stage))
+
+
+@verb("override")
+def override(context: Context, request: str, *, why: str, stage: str | None = None) -> View:
+    """Release in an emergency, without the approvals; it ends if they don't follow in time.
+
+    Parameters
+    ----------
+    request : str
+        NAME@VERSION, NAME, or the start of the request's id.
+    why : str
+        What the emergency is; kept for ever.
+    stage : str
+        The stage, when one version is asked for in several.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(
+        acting.release(context.workspace, request, why, confirm=context.confirm, stage=stage, override=True)
+    )
+
+
+@verb("rollback")
+def rollback(context: Context, version: str, *, why: str, stage: str = "production") -> View:
+    """Bring an earlier version back into a stage that it held.
+
+    Parameters
+    ----------
+    version : str
+        NAME@VERSION.
+    why : str
+        Why; kept for ever.
+    stage : str
+        The stage; default: production.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(
+        acting.rollback(context.workspace, version, why, stage=stage, confirm=context.confirm)
+    )
+
+
+@verb("recall")
+def recall(context: Context, name: str, *, why: str, stage: str = "production") -> View:
+    """Take what holds a stage out of use: nothing loads it from there any more.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    why : str
+        Why; kept for ever.
+    stage : str
+        The stage; default: production.
+    """
+    from provenote.registry import acting, pages
+
+    return pages.signed(acting.recall(context.workspace, name, why, stage=stage, confirm=context.confirm))
+
+
+@verb("models")
+def models(context: Context) -> View:
+    """List what holds which stage, since when, and whether ledger, record and bytes agree."""
+    from provenote.registry import listing, pages, reading
+
+    registry = reading.read(context.workspace)
+    return pages.holdings(registry, listing.models(registry))
+
+
+@verb("inbox")
+def inbox(context: Context) -> View:
+    """Show the requests that wait for somebody, what would change, and what you can do."""
+    from provenote.registry import listing, pages, reading, signing
+
+    registry = reading.read(context.workspace)
+    me = signing.find_me_or_none(registry)
+    return pages.requests(registry, listing.inbox(registry, me), me)
+
+
+@verb("verify")
+def verify(
+    context: Context, name: str | None = None, *, stage: str | None = None, tags: bool = False
+) -> View:
+    """Walk from the policy to the bytes of what is in use, and name the first link that does not hold.
+
+    Exit status 1 when something does not hold.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model; default: all.
+    stage : str
+        The stage; default: all that hold something.
+    tags : bool
+        Also look for tags that were moved, forged or lost.
+    """
+    from provenote.registry import pages, reading, verifying
+
+    started = time.monotonic()
+    registry = reading.read(context.workspace)
+    reports = [verifying.verify(registry, key, context.tell) for key in verifying.keys(registry, name, stage)]
+    wrong = verifying.check_tags(registry) if tags else None
+    return pages.reports(registry, reports, wrong, time.monotonic() - started)
+
+
+@verb("audit")
+def audit(context: Context, *, csv: str | None = None) -> View:
+    """List every signed event: who did what to which bytes, when, why, under which policy.
+
+    Parameters
+    ----------
+    csv : str
+        Write all columns to this file as CSV.
+    """
+    from provenote.registry import audit as trail
+    from provenote.registry import pages, reading
+
+    registry = reading.read(context.workspace)
+    rows = trail.rows(registry.log)
+    if csv is None:
+        return pages.trail(registry, rows)
+    trail.write_csv(rows, Path(csv))
+    return said(f"{csv}: {len(rows)} events", file=csv, events=len(rows))
