@@ -143,6 +143,18 @@ def test_even_a_defect_of_ours_never_lets_a_cell_run_untracked(
     assert "ran" not in shell.user_ns
 
 
+def test_a_thread_cannot_run_a_tracked_cell_untracked(shell: InteractiveShell) -> None:
+    ok(
+        shell,
+        "import threading\nfound = []\nip = get_ipython()\n"
+        "thread = threading.Thread(target=lambda: found.append(ip.run_cell('%%track t\\nran = True')))\n"
+        "thread.start()\nthread.join()",
+    )
+    assert finished("t") == []
+    assert "ran" not in shell.user_ns
+    assert "silent request or a thread" in str(shell.user_ns["found"][0].error_before_exec)
+
+
 def test_runs_inside_a_tracked_cell_are_its_children(shell: InteractiveShell) -> None:
     ok(
         shell,
@@ -282,10 +294,18 @@ def test_every_magic_takes_its_text_as_it_stands(shell: InteractiveShell) -> Non
 
 
 def test_loading_imports_nothing_heavy() -> None:
-    heavy = (
-        "pandas sklearn plotly dvc papermill nbformat pygit2 ipywidgets anywidget matplotlib cryptography skops"
-        " rich psutil numpy"
-    ).split()
+    heavy = [
+        "pandas",
+        "sklearn",
+        "plotly",
+        "dvc",
+        "papermill",
+        "nbformat",
+        "pygit2",
+        "ipywidgets",
+        "anywidget",
+    ]
+    heavy += ["matplotlib", "cryptography", "skops", "rich", "psutil", "numpy"]
     code = (
         "import sys\nfrom IPython.core.interactiveshell import InteractiveShell as S\ns = S.instance()\n"
         "before = set(sys.modules)\ns.run_line_magic('load_ext', 'provenote')\n"
@@ -385,6 +405,9 @@ def test_interrupts_shutdown_and_what_a_cell_shows(repo: Path) -> None:
     with Kernel(notebook(repo / "n.ipynb", *cells)) as kernel:
         kernel.run(cells[0], "c0")
         outputs = kernel.run(cells[1], "c1")["outputs"]
+        silent = kernel.run("%%track quiet\nunseen = 1", silent=True)
+        assert silent["status"] == "error" and "silent request" in silent["evalue"]
+        assert kernel.run("unseen")["ename"] == "NameError"
         blocks = [one["data"] for one in outputs if one["type"] in ("display_data", "update_display_data")]
         assert any("shown-" in block["text/html"] and "finished" in block["text/html"] for block in blocks)
         assert all("text/plain" in block for block in blocks)

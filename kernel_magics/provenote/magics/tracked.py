@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provenote.errors import ProvenoteError, UsageError
@@ -73,14 +74,15 @@ class StripTrack:
 
 
 class Gate(ast.NodeTransformer):
-    """Rejects the cell whose ``%%track`` could not start."""
+    """Rejects a cell with a ``%%track`` line for which no run was started, whatever the reason."""
 
     def __init__(self, cells: TrackedCells) -> None:
         self._cells = cells
 
     def visit(self, node: ast.AST) -> Any:
         """Return the cell's tree as it is, or reject it."""
-        refusal, self._cells.refusal = self._cells.refusal, None
+        refusal = self._cells.refusal or self._untold()
+        self._cells.refusal = None
         if refusal is None:
             return node
         from IPython.core.error import InputRejected
@@ -89,6 +91,18 @@ class Gate(ast.NodeTransformer):
         rejected = InputRejected(text)
         rejected._render_traceback_ = lambda: [f"provenote: {text}"]  # type: ignore[attr-defined]
         raise rejected from refusal
+
+    def _untold(self) -> BaseException | None:
+        """Return an error if nobody told us of the execution, as of a silent request or a thread's."""
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_name != "run_cell_async":
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame is None or self._cells.knows(frame.f_locals.get("info")):
+            return None
+        return UsageError(
+            "%%track works in cells, and this is a silent request or a thread's own run_cell",
+            "Use `with provenote.track(name) as run:` there",
+        )
 
 
 class _Tracked(NamedTuple):
@@ -158,6 +172,15 @@ class TrackedCells:
             )
         match = magics[0]
         return match[1].strip() if match else None
+
+    def knows(self, info: Any) -> bool:
+        """Whether an execution has its run, or asks for none."""
+        if info is None or any(one.info is info for one in self._going):
+            return True
+        try:
+            return self.line_of(info.raw_cell or "") is None
+        except UsageError:
+            return False
 
     # ------------------------------------------------------------------ what the capture tells
 

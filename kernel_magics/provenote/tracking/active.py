@@ -316,7 +316,7 @@ class ActiveRun:
         for callback in self._finish:
             with contextlib.suppress(WorldError):
                 callback()
-        evidence = gather_evidence()
+        evidence = gather_evidence(self.workspace)
         if evidence is not None:
             with contextlib.suppress(WorldError):
                 live.write_capture(self.folder, evidence)
@@ -349,7 +349,7 @@ def outcome(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", f"{name}: {text}"[:500] if text else name
 
 
-def gather_evidence() -> dict[str, Any] | None:
+def gather_evidence(place: Workspace) -> dict[str, Any] | None:
     """Return what ran in this process: from the kernel's capture, else as far as a script can tell."""
     if _evidence is not None:
         return _evidence()
@@ -357,7 +357,7 @@ def gather_evidence() -> dict[str, Any] | None:
     if shell is not None:
         from provenote.tracking import capture
 
-        return capture.evidence(shell)
+        return capture.evidence(shell, place)
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is None:
         return {"linearity": "unknown", "evidence": {"why": ["an interactive session has no document"]}}
@@ -496,7 +496,7 @@ def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config
         run.record({"read": read})
     if params:
         run.log_params(params)
-    evidence = gather_evidence()
+    evidence = gather_evidence(run.workspace)
     if evidence is not None:
         live.write_capture(run.folder, evidence)
     return run

@@ -23,6 +23,8 @@ from provenote.tracking.record import Ran, Record
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
+    from provenote.workspace import Workspace
+
 class Observer(Protocol):
     """Who wants to know of every execution, nested ones too; it must not raise."""
 
@@ -115,6 +117,8 @@ class Capture:
     def _adopt_history(self) -> None:
         """Take the sources that ``In`` holds of cells that nobody recorded."""
         history = self.shell.history_manager
+        if history is None:
+            return
         failed = getattr(history, "exceptions", None)
         recorded = {one.number for one in self.record.executions}
         now = time.time()
@@ -291,11 +295,11 @@ class Capture:
 
     # ------------------------------------------------------------------ evidence
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self, place: Workspace | None = None) -> dict[str, Any]:
         """Return what ran so far, with its verdict: see `Record.evidence`."""
         if self._outputs is not None:
             self._outputs.flush()
-        return self.record.evidence(self._current(), kernel=self.kernel is not None)
+        return self.record.evidence(self._current(), place, kernel=self.kernel is not None)
 
     def _current(self) -> Ran | None:
         """Return the cell that is running: in this thread, else in the main one."""
@@ -331,7 +335,14 @@ def install(shell: InteractiveShell) -> Capture:
     return _capture
 
 
-def evidence(shell: InteractiveShell) -> dict[str, Any]:
-    """Return what ran in ``shell``; recording begins now if the extension was not loaded."""
+def evidence(shell: InteractiveShell, place: Workspace | None = None) -> dict[str, Any]:
+    """Return what ran in ``shell``; recording begins now if the extension was not loaded.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    place : Workspace, optional
+        The project of the run that asks: its settings say how outputs are stored.
+    """
     capture = _capture if _capture is not None and _capture.shell is shell else install(shell)
-    return capture.evidence()
+    return capture.evidence(place)

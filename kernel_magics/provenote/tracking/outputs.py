@@ -13,6 +13,7 @@ from typing import Any
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _CAP = 8_000_000  # characters kept of one output while it comes; a larger one will be left out anyway
+_KEPT = 2 * _CAP  # characters kept of all outputs of one execution
 _PER_CELL = 10  # a cell stores at most this many times the limit of one output
 _TEXTS = ("text/", "application/json", "application/javascript", "image/svg+xml")
 
@@ -26,13 +27,14 @@ class Outputs:
         Grows with each change, so that who keeps a stored form knows when it is stale.
     """
 
-    __slots__ = ("_clear", "_displays", "_items", "_sizes", "revision")
+    __slots__ = ("_clear", "_displays", "_items", "_kept", "_sizes", "revision")
 
     def __init__(self) -> None:
         self._items: list[dict[str, Any]] = []
         self._sizes: list[int] = []
         self._displays: dict[str, list[dict[str, Any]]] = {}
         self._clear = False
+        self._kept = 0
         self.revision = 0
 
     def message(self, kind: str, content: dict[str, Any]) -> None:
@@ -52,23 +54,34 @@ class Outputs:
         """Add text of ``stdout`` or ``stderr``; neighbours are joined."""
         self._begin()
         last = self._items[-1] if self._items else {}
-        if last.get("output_type") == "stream" and last["name"] == name:
-            self._sizes[-1] += len(text)
-            if self._sizes[-1] <= _CAP:
-                last["text"].append(text)
-            return
-        self._items.append({"output_type": "stream", "name": name, "text": [text[:_CAP]]})
-        self._sizes.append(len(text))
+        if last.get("output_type") != "stream" or last["name"] != name:
+            last = {"output_type": "stream", "name": name, "text": []}
+            self._items.append(last)
+            self._sizes.append(0)
+        self._sizes[-1] += len(text)
+        if self._keep(len(text), self._sizes[-1]):
+            last["text"].append(text)
+        else:
+            self._sizes[-1] = max(self._sizes[-1], _CAP + 1)
+
+    def _keep(self, more: int, size: int) -> bool:
+        """Whether there is room for ``more`` of an output that then has ``size``."""
+        if size > _CAP or self._kept + more > _KEPT:
+            return False
+        self._kept += more
+        return True
 
     def display(
         self, kind: str, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None = None
     ) -> None:
         """Add a display or the cell's result; ``data`` is a MIME bundle."""
         self._begin()
-        item = {"output_type": kind, "data": _plain(data), "metadata": metadata}
+        size = sum(len(value) for value in data.values() if isinstance(value, (str, bytes)))
+        kept = self._keep(size, size)
+        item = {"output_type": kind, "data": _plain(data) if kept else {}, "metadata": metadata}
         self._items.append(item)
-        self._sizes.append(0)
-        if display_id:
+        self._sizes.append(size if kept else max(size, _CAP + 1))
+        if display_id and kept:
             self._displays.setdefault(display_id, []).append(item)
 
     def update(self, display_id: str | None, data: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -92,7 +105,7 @@ class Outputs:
     def _begin(self) -> None:
         self.revision += 1
         if self._clear:
-            self._items, self._sizes, self._displays, self._clear = [], [], {}, False
+            self._items, self._sizes, self._displays, self._clear, self._kept = [], [], {}, False, 0
 
     def stored(self, limit: int, redact: Callable[[str], str], number: int | None) -> list[dict[str, Any]]:
         """Return the outputs as a notebook stores them.

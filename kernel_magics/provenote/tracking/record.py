@@ -17,6 +17,7 @@ from provenote.tracking.outputs import Outputs
 if TYPE_CHECKING:
     from provenote.tracking.executed import Rules
     from provenote.tracking.linearity import Verdict
+    from provenote.workspace import Workspace
 
 
 class Ran:
@@ -112,13 +113,15 @@ class Record:
         for cell in cells:
             self.deleted[str(cell)] = round(at, 3)
 
-    def evidence(self, tracked: Ran | None, *, kernel: bool) -> dict[str, Any]:
+    def evidence(self, tracked: Ran | None, place: Workspace | None, *, kernel: bool) -> dict[str, Any]:
         """Return what ran so far, with its verdict.
 
         Parameters
         ----------
         tracked : Ran or None
             The execution that the run belongs to; default: the last one.
+        place : Workspace or None
+            The project of the run.
         kernel : bool
             Whether the shell belongs to a kernel: a file run by a terminal's shell is a script.
 
@@ -132,10 +135,10 @@ class Record:
         from provenote.tracking import document, executed
 
         known = self.documents.known()
-        rules, root = _project()
+        root = None if place is None else str(place.dvc_root)
         script = None if kernel else self._script(known.path)
         verdict, proof = self._judge(known, tracked) if script is None else _scripted(script)
-        text, redacted = executed.text(self.executions, rules)
+        text, redacted = executed.text(self.executions, _rules(place))
         counting = [one for one in self.executions if one.counts]
         return {
             "linearity": verdict.verdict,
@@ -171,19 +174,16 @@ class Record:
 def _scripted(name: str) -> tuple[Verdict, dict[str, Any]]:
     from provenote.model import SCHEMA
     from provenote.tracking.linearity import Verdict
-
     return Verdict("linear"), {"schema": SCHEMA, "script": name, "why": []}
 
 
-def _project() -> tuple[Rules, str | None]:
-    """Return how outputs are stored here, and the project's root; the defaults outside a project."""
-    from provenote import config, workspace
-    from provenote.errors import ProvenoteError
+def _rules(place: Workspace | None) -> Rules:
+    """Return how outputs are stored; outside a project the defaults."""
     from provenote.tracking.executed import Rules
 
-    try:
-        place = workspace.find()
-        settings = config.load(place.dvc_root)
-    except ProvenoteError:
-        return Rules(), None
-    return Rules(settings.store_outputs, settings.output_limit), str(place.dvc_root)
+    if place is None:
+        return Rules()
+    from provenote import config
+
+    settings = config.load(place.dvc_root)
+    return Rules(settings.store_outputs, settings.output_limit)
