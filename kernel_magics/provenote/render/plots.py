@@ -71,14 +71,25 @@ def curves(
             (high - 24 - 24) / (down * high),
         )
         _curve(figure.add_axes(box), key, points, number((reference or {}).get(key)), word)
+    return Picture(_png(figure), _words(shown))
+
+
+def _png(figure: Any) -> bytes:
+    """Draw a figure with 64 colours: a third of the bytes, and no difference that an eye could see."""
+    from PIL import Image
+
+    canvas = figure.canvas
+    canvas.draw()
+    size = canvas.get_width_height()
+    image = Image.frombuffer("RGBA", size, bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1)
     out = io.BytesIO()
-    figure.savefig(out, format="png", facecolor=LIGHT["ground"], metadata={"Software": None})
-    return Picture(out.getvalue(), _words(shown))
+    image.convert("RGB").quantize(64).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def leading(series: Mapping[str, Any]) -> list[str]:
     """Return the metrics in the order in which they deserve a picture."""
-    return sorted(series, key=lambda key: ("lower", "higher", "zero", "").index(direction(key)) // 2)
+    return sorted(series, key=lambda key: (("lower", "higher", "zero", "").index(direction(key)) // 2, key))
 
 
 def finite(points: Sequence[tuple[Any, Any]]) -> list[tuple[float, float]]:

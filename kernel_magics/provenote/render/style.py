@@ -20,8 +20,8 @@ _RULES = """
 .pn{background:var(--pn-ground);color:var(--pn-text);border:1px solid var(--pn-line);overflow-x:auto;
 font:13px/1.4 var(--jp-ui-font-family,system-ui,-apple-system,'Segoe UI',helvetica,arial,sans-serif)}
 .pn *{box-sizing:border-box}
-.pn code,.pn .pn-code{font-family:var(--jp-code-font-family,menlo,consolas,'DejaVu Sans Mono',monospace);
-font-size:12px;background:none;color:inherit;padding:0}
+.pn.pn.pn code,.pn .pn-code{
+font-family:var(--jp-code-font-family,menlo,consolas,'DejaVu Sans Mono',monospace);font-size:12px;background:none;color:inherit;padding:0}
 .pn .pn-muted{color:var(--pn-text2)}.pn .pn-strong{font-weight:600}.pn .pn-ok{color:var(--pn-ok-text)}
 .pn .pn-warn{color:var(--pn-warn-text)}.pn .pn-error{color:var(--pn-err-text)}
 .pn .pn-run{color:var(--pn-run-text)}
@@ -46,7 +46,7 @@ max-width:none;vertical-align:middle}
 .pn table.pn-t td.pn-strong{font-weight:600}
 .pn table.pn-t thead th{color:var(--pn-text2);background:var(--pn-head);font-size:11px}
 .pn table.pn-t .pn-num{text-align:right;font-variant-numeric:tabular-nums}
-.pn table.pn-t tbody tr{background:none}.pn table.pn-t tbody tr:hover{background:var(--pn-hover)}
+.pn.pn table.pn-t tbody tr{background:none}.pn.pn table.pn-t tbody tr:hover{background:var(--pn-hover)}
 .pn table.pn-t .pn-first{position:sticky;left:0;background:var(--pn-ground)}
 .pn table.pn-t thead .pn-first{background:var(--pn-head)}
 .pn table.pn-t tbody th .pn-m,.pn .pn-l .pn-m{margin-right:6px}
@@ -59,14 +59,14 @@ max-width:none;vertical-align:middle}
 .pn .pn-c b.pn-strong{font-weight:600}
 .pn .pn-n{font-size:11px;color:var(--pn-text2);margin-top:8px}
 .pn .pn-c i{font-style:normal;color:var(--pn-text2)}.pn .pn-c span{white-space:nowrap}
-.pn .pn-b{display:inline-block;padding:0 7px;line-height:18px;border:1px solid var(--pn-line);border-radius:10px;
-font-size:11px;white-space:nowrap}
+.pn .pn-b{display:inline-block;padding:0 7px;line-height:18px;border:1px solid var(--pn-line);
+border-radius:10px;font-size:11px;white-space:nowrap}
 .pn .pn-b.pn-warn{background:var(--pn-warn-bg);border-color:transparent}
 .pn .pn-b.pn-error{background:var(--pn-err-bg);border-color:transparent}
 .pn .pn-f{padding:4px 8px;font-size:12px;color:var(--pn-text2)}
 .pn dl.pn-d{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 16px;margin:0;
 padding:6px 8px;font-size:12px}
-.pn pre.pn-p{margin:0;padding:6px 8px;font-size:12px;white-space:pre;color:inherit;background:none}
+.pn.pn pre.pn-p{margin:0;padding:6px 8px;font-size:12px;white-space:pre;color:inherit;background:none}
 .pn dl.pn-d dt{color:var(--pn-text2);font-weight:400;margin:0}
 .pn dl.pn-d dd{margin:0;overflow-wrap:anywhere}
 .pn .pn-charts{display:flex;flex-wrap:wrap;gap:8px 16px;padding:6px 8px 2px;min-height:0}

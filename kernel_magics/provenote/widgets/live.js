@@ -43,16 +43,22 @@ function figure(value) {
   const size = Math.abs(value);
   if (size && (size >= 1e9 || size < 1e-4)) return value.toExponential(2).replace("-", "−");
   const digits = size ? Math.max(0, 3 - Math.floor(Math.log10(size))) : 0;
-  return String(Number(value.toFixed(Math.min(8, digits)))).replace("-", "−");
+  const text = Number.isInteger(value) ? String(value) : value.toFixed(Math.min(8, digits));
+  return text.replace("-", "−");
 }
 
-// Round numbers between two ends, about `count` of them.
+// Round numbers between two ends, at most `count` and one, each with its text.
 function ticks(low, high, count) {
   const span = high - low || Math.abs(high) || 1;
   const power = 10 ** Math.floor(Math.log10(span / count));
-  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => span / each <= count);
+  const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => span / each <= count);
+  const digits = Math.max(0, -Math.floor(Math.log10(step))) + (Number.isInteger(step) || step / power !== 2.5 ? 0 : 1);
   const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-9; at += step) found.push(Number(at.toPrecision(12)));
+  for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-9; at += step) {
+    const value = Number(at.toPrecision(12));
+    const large = Math.abs(value) >= 1e6 || (step < 1e-6 && value !== 0);
+    found.push([value, large ? figure(value) : value.toFixed(Math.min(8, digits)).replace("-", "−")]);
+  }
   return found;
 }
 
@@ -75,14 +81,14 @@ function chart(curve, word) {
   const svg = draw("svg", { class: "pn-chart", viewBox: `0 0 ${WIDE} ${HIGH}`, width: WIDE, height: HIGH, role: "img" });
   svg.append(draw("title", {}, `${visible(curve.key)} by step`));
   svg.append(draw("text", { class: "pn-title", x: 2, y: 11 }, cut(curve.key, 40)));
-  for (const value of ticks(low, high, 3)) {
+  for (const [value, text] of ticks(low, high, 4)) {
     svg.append(draw("path", { class: "pn-grid", d: `M${LEFT} ${y(value)}H${WIDE - RIGHT}` }));
-    svg.append(draw("text", { x: LEFT - 5, y: y(value) + 3.5, "text-anchor": "end" }, figure(value)));
+    svg.append(draw("text", { x: LEFT - 5, y: y(value) + 3.5, "text-anchor": "end" }, text));
   }
   svg.append(draw("path", { class: "pn-axis", d: `M${LEFT} ${HIGH - BOTTOM}H${WIDE - RIGHT}` }));
-  for (const step of ticks(points[0][0], points[points.length - 1][0], 4)) {
+  for (const [step, text] of ticks(points[0][0], points[points.length - 1][0], 4)) {
     svg.append(draw("path", { class: "pn-axis", d: `M${x(step)} ${HIGH - BOTTOM}v3` }));
-    svg.append(draw("text", { x: x(step), y: HIGH - 5, "text-anchor": "middle" }, figure(step)));
+    svg.append(draw("text", { x: x(step), y: HIGH - 5, "text-anchor": "middle" }, text));
   }
   const last = real[real.length - 1];
   if (curve.level !== null) {

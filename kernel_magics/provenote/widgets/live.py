@@ -1,13 +1,13 @@
 """The block below a tracked cell while it runs: live curves, status, parameters.
 
 - `Live.start` puts a static line there at once; that costs nothing but one message.
-- A thread waits `PATIENCE` seconds. Cells that end before are never slowed by a widget's import; for longer
-  ones it opens the widget in place of the line, and follows the run's event file (`tail`).
+- A thread waits `PATIENCE` seconds. Cells that end before never pay for a widget's import; for longer
+  ones it opens the widget in place of the line and follows the run's event file (`tail`).
 - The widget changes at most once a second, and less often when reading costs more than a twentieth of it.
 - `Live.finish` replaces it by the static block, so that a saved notebook keeps the curves.
 
-Nothing here may break or hold up the user's cell: every exception ends the block, not the cell, and is kept
-in `Live.trouble`. Without a front end that can show widgets (no cell id, a job) only the static block appears.
+Nothing here may break or hold up the user's cell: every exception ends the block, not the cell, and becomes
+one line of a warning. Without a front end for widgets (no cell id, a job) only the static block appears.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def interactive() -> bool:
     try:
         from IPython.core.getipython import get_ipython
 
-        kernel = getattr(get_ipython(), "kernel", None)  # type: ignore[no-untyped-call]
+        kernel = getattr(get_ipython(), "kernel", None)
         parent = kernel.get_parent() if kernel is not None else {}
         return bool(parent.get("metadata", {}).get("cellId"))
     except Exception:
@@ -149,7 +149,7 @@ class Live:
         tail = self._tail
         theirs = columns.flat(self.reference.metrics) if self.reference else {}
         curves = [key for key in leading(tail.curves) if len(tail.curves[key]) > 1][:MOST]
-        keys = columns.shared([tail.last])[: static.METRICS]
+        keys = columns.shared([dict(sorted(tail.last.items()))])[: static.METRICS]
         return {
             "name": self.run.name,
             "status": "running",
@@ -213,8 +213,10 @@ class Live:
         try:
             action(*given)
         except Exception as error:
-            self.trouble.append(f"{type(error).__name__}: {error}")
-            _log.debug("the block of %s could not be drawn", self.run.name, exc_info=True)
+            what = f"{type(error).__name__}: {error}"
+            if not self.trouble:  # one line, not one a second
+                _log.warning("the curves of %s are not drawn: %s", self.run.name, what)
+            self.trouble.append(what)
 
 
 def ended(run: ActiveRun) -> tuple[Row, Mapping[str, Any], Mapping[str, Any]]:

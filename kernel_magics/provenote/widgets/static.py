@@ -13,7 +13,7 @@ from provenote.compare import columns, numbers
 from provenote.compare.numbers import NONE
 from provenote.model import Row
 from provenote.render import html
-from provenote.render.legible import cells, visible
+from provenote.render.legible import cells, padded, visible
 from provenote.render.roles import MARKS
 
 METRICS = 12
@@ -86,11 +86,8 @@ def status_words(row: Row, series: Series) -> list[str]:
 def _words(row: Row, series: Series, reference: Row | None, word: str) -> str:
     """Return the block as text: the status line, a line a metric, the command that shows more."""
     shape = MARKS[columns.mark(row)]
-    head = [
-        shape.glyph + " " + row.name,
-        *status_words(row, series),
-        columns.ORDER_WORDS.get(row.linearity, "linear"),
-    ]
+    order = columns.ORDER_WORDS.get(row.linearity, "linear")
+    head = [f"{shape.glyph} {row.name}", *status_words(row, series), order]
     lines = ["  ".join(head)]
     metrics = columns.flat(row.metrics)
     shown = columns.shared([metrics])[:METRICS]
@@ -99,11 +96,11 @@ def _words(row: Row, series: Series, reference: Row | None, word: str) -> str:
         value = numbers.text(metrics[key], grouped=True)
         change = numbers.change(metrics[key], columns.flat(reference.metrics).get(key)) if reference else ""
         against = f"  ({change} against {word})" if change and change != "=" else ""
-        lines.append(f"  {visible(key)}{' ' * (wide - cells(visible(key)))}  {visible(value)}{against}")
+        lines.append(f"  {padded(visible(key), wide)}  {value}{against}")
     if len(metrics) > len(shown):
         lines.append(f"  {len(metrics) - len(shown)} more metrics")
     lines.append(f"  provenote show {row.name}")
-    return "\n".join([visible(lines[0]), *lines[1:]])
+    return "\n".join(map(visible, lines))
 
 
 def _page(
@@ -116,14 +113,14 @@ def _page(
         f'<span class="pn-{"error" if row.reason == each else "muted"}">{html.text(each, 80)}</span>'
         for each in words[1:]
     ]
-    head = f'{html.mark(columns.mark(row))}<b class="pn-strong"><code>{html.text(name)}</code></b>{"".join(inked)}'
+    strong = f'<b class="pn-strong"><code>{html.text(name)}</code></b>'
+    head = f"{html.mark(columns.mark(row))}{strong}{''.join(inked)}"
     parts = [f'<div class="pn-l pn-s">{head}{_order(row, document)}</div>']
     if pictures:
         parts.append(_picture(series, reference, word))
-    parts.append(
-        f'<div class="pn-2">{_metrics(row, reference, word)}<div>{_params(row, reference, word)}'
-        f"{_facts(row, document)}</div></div>"
-    )
+    chips, note = _params(row, reference, word)
+    facts = f"<div>{chips}{_facts(row, document)}{note}</div>"
+    parts.append(f'<div class="pn-2">{_metrics(row, reference, word)}{facts}</div>')
     return html.block(*parts)
 
 
@@ -166,11 +163,11 @@ def _metrics(row: Row, reference: Row | None, word: str) -> str:
             change = numbers.change(mine.get(key), theirs.get(key)) or NONE
             cols.append(f'<td class="pn-num pn-{role}">{change}</td>')
             cols.append(f'<td class="pn-num pn-muted">{_value(theirs.get(key))}</td>')
-        body.append(
-            f'<tr><th scope="row" class="pn-muted">{html.text(columns.heading(key), 40)}</th>{"".join(cols)}</tr>'
-        )
+        name = f'<th scope="row" class="pn-muted">{html.text(columns.heading(key), 40)}</th>'
+        body.append(f"<tr>{name}{''.join(cols)}</tr>")
     more = f'<div class="pn-f">{len(keys) - METRICS} more metrics</div>' if len(keys) > METRICS else ""
-    table = f'<table class="pn-t" role="table"><thead><tr>{"".join(lines)}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    inner = f"<thead><tr>{''.join(lines)}</tr></thead><tbody>{''.join(body)}</tbody>"
+    table = f'<table class="pn-t" role="table">{inner}</table>'
     return f"<div>{table}{more}</div>" if more else table
 
 
@@ -178,8 +175,8 @@ def _value(value: Any) -> str:
     return html.text(numbers.text(value, grouped=True), 40)
 
 
-def _params(row: Row, reference: Row | None, word: str) -> str:
-    """Return the parameters as chips; bold is what differs from the reference."""
+def _params(row: Row, reference: Row | None, word: str) -> tuple[str, str]:
+    """Return the parameters as chips, and a note: bold is what differs from the reference."""
     mine, theirs = columns.flat(row.params), columns.flat(reference.params) if reference else None
     chips = []
     for key, value in list(mine.items())[:PARAMS]:
@@ -189,11 +186,9 @@ def _params(row: Row, reference: Row | None, word: str) -> str:
     if len(mine) > PARAMS:
         chips.append(f'<span class="pn-muted">and {len(mine) - PARAMS} more</span>')
     note = (
-        f'<div class="pn-muted">Bold parameters differ from {html.text(word)}.</div>'
-        if theirs and chips
-        else ""
+        f'<div class="pn-n">Bold parameters differ from {html.text(word)}.</div>' if theirs and chips else ""
     )
-    return f'<div class="pn-c">{"".join(chips)}</div>{note}' if chips else ""
+    return (f'<div class="pn-c">{"".join(chips)}</div>' if chips else ""), note
 
 
 def _facts(row: Row, document: Mapping[str, Any]) -> str:
