@@ -15,9 +15,11 @@ _ABSENT = object()
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested maps as one, keys joined by dots."""
+    if not prefix and not any(value.__class__ is dict for value in values.values()):
+        return dict(values)  # the usual case, for tables of thousands of runs
     found: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, dict) and value:
             found.update(flat(value, f"{prefix}{key}."))
         else:
             found[f"{prefix}{key}"] = value

@@ -21,7 +21,8 @@ _RULES = """
 font:13px/1.4 var(--jp-ui-font-family,system-ui,-apple-system,'Segoe UI',helvetica,arial,sans-serif)}
 .pn *{box-sizing:border-box}
 .pn.pn.pn code,.pn .pn-code{
-font-family:var(--jp-code-font-family,menlo,consolas,'DejaVu Sans Mono',monospace);font-size:12px;background:none;color:inherit;padding:0}
+font-family:var(--jp-code-font-family,menlo,consolas,'DejaVu Sans Mono',monospace);
+font-size:12px;background:none;color:inherit;padding:0}
 .pn .pn-muted{color:var(--pn-text2)}.pn .pn-strong{font-weight:600}.pn .pn-ok{color:var(--pn-ok-text)}
 .pn .pn-warn{color:var(--pn-warn-text)}.pn .pn-error{color:var(--pn-err-text)}
 .pn .pn-run{color:var(--pn-run-text)}
