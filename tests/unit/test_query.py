@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -224,6 +226,24 @@ def test_bare_names_are_bound_by_the_rows():
 def test_a_field_alone(text):
     with pytest.raises(QueryError):
         parse_field(text)
+
+
+def test_the_page_of_the_language_tells_the_truth():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "query.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    told = {word.split(".")[0] for cell in rows for word in re.findall(r"`([\w.]+)`", cell)} - {"KEY"}
+    assert told == set(c.FIELDS)
+    asked = re.findall(r"provenote runs [\"'](.+?)[\"'](?: --| *\n)", page)
+    assert len(asked) >= 4
+    for text in asked:
+        try:
+            parse(text)
+        except QueryError as error:
+            assert f"provenote: {error.line}" in page
+    examples = re.findall(r"`((?:metrics|params|started|label|duration|not )[^`]*[<>=~][^`]*)`", page)
+    assert len(examples) >= 7
+    for text in examples:
+        parse(text)
 
 
 # Properties ------------------------------------------------------------------------------------

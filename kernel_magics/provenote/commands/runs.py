@@ -6,13 +6,13 @@ from provenote.commands.tree import Context, verb
 from provenote.view import View
 
 
-@verb("runs", everything="-A")
+@verb("runs", all="-A")
 def runs(
     context: Context,
     *query: str,
     sort: str | None = None,
     limit: int | None = None,
-    everything: bool = False,
+    all: bool = False,
     branch: str | None = None,
     group_by: str | None = None,
 ) -> View:
@@ -39,7 +39,7 @@ def runs(
         Field to sort by, several with commas; `--sort=-metrics.r2` or "metrics.r2 desc" turns it round.
     limit : int
         At most so many; default: 50 in a table, all in JSON.
-    everything : bool
+    all : bool
         Runs of all branches, and archived ones.
     branch : str
         Runs on the history of this branch instead of HEAD's.
@@ -53,7 +53,7 @@ def runs(
         " ".join(query),
         sort=sort,
         limit=limit,
-        everything=everything,
+        everything=all,
         branch=branch,
         group_by=group_by,
     )
