@@ -137,7 +137,8 @@ def test_what_a_kernel_does_besides(repo: Path) -> None:
         "%load_ext provenote",
         "import helper, threading, asyncio\nfrom IPython.display import display, HTML",
         "%%capture held\nprint('inside')",
-        "get_ipython().run_cell('hidden = 3')\nthread = threading.Thread(target=print, args=('from a thread',))\n"
+        "get_ipython().run_cell('hidden = 3')\n"
+        "thread = threading.Thread(target=print, args=('from a thread',))\n"
         "thread.start(); thread.join(); display(HTML('<b>shown</b>')); 41 + 1",
         "await asyncio.sleep(0)\nprint('awaited')",
         "",
@@ -176,7 +177,10 @@ def test_settings_and_secrets(repo: Path) -> None:
             kernel.run(source, f"c{n}")
         (repo / "provenote.toml").write_text("store_outputs = false\n")
         kernel.run(cells[3], "c3")
+        kernel.run("%%track broken\nopen('provenote.toml', 'w').write('store_outputs = maybe')", "c4")
     first, second = finished("t")
+    assert finished("broken")[0].status == "finished"
+    assert not any(cell["outputs"] for cell in executed(finished("broken")[0]))
     assert whole(first)["redacted"] == 2
     assert token not in str(executed(first))
     assert "left out" in executed(first)[2]["outputs"][0]["text"][0]

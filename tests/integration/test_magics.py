@@ -263,6 +263,12 @@ def test_loading_twice_and_reloading_and_unloading(shell: InteractiveShell) -> N
     ok(shell, "%%track again\n1")
     sources = [cell["source"] for cell in executed(finished("again")[0])]
     assert sources[-3:] == ["unseen = 1", "%load_ext provenote", "%%track again\n1"]
+    ok(shell, "%unload_ext provenote")
+    ok(shell, "import provenote\nwith provenote.track('without magics'):\n    pass")
+    assert [cell["source"] for cell in executed(finished("without magics")[0])][-2:] == [
+        "%unload_ext provenote",
+        "import provenote\nwith provenote.track('without magics'):\n    pass",
+    ]
 
 
 def test_a_name_that_is_taken_is_left_alone(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:

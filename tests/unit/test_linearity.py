@@ -207,7 +207,7 @@ def test_cells_that_do_something_count(source: str) -> None:
 
 
 class Notebook:
-    """A session as a person lives it: a list of cells, edited, moved, deleted and run; the client tells all."""
+    """A session as a person lives it: cells edited, moved, deleted and run; the client tells all."""
 
     def __init__(self, count: int) -> None:
         self.cells = [[f"c{i}", f"x{i} = 0", 0] for i in range(count)]
@@ -307,3 +307,24 @@ def test_any_evidence_can_be_judged_again(cells: list, saved: int, deleted: dict
 
 def test_a_scripts_evidence_is_linear() -> None:
     assert recompute({"schema": 1, "script": "train.py"}).verdict == "linear"
+
+
+FROZEN = """{"schema": 1,
+ "why": ["In[4] (cell c1) ran after In[3] (cell c2), which it precedes in the document"],
+ "skipped": [], "tracked": 4, "deleted": {"c9": 1795602901.5},
+ "document": {"from": "labextension", "at": 1795602900.125,
+  "cells": [["c0", "9ca8c5e8a0d7f1b2"], ["c1", "1111111111111111"],
+   ["c2", "2222222222222222"], ["c3", "3333333333333333"]]},
+ "executions": [
+  {"n": 1, "cell": null, "source": "9ca8c5e8a0d7f1b2", "at": 1795602890.0, "ok": true, "before_load": true},
+  {"n": 2, "cell": "c1", "source": "1111111111111111", "at": 1795602891.0, "ok": true},
+  {"n": 3, "cell": "c2", "source": "2222222222222222", "at": 1795602892.0, "ok": true},
+  {"n": 4, "cell": "c1", "source": "1111111111111111", "at": 1795602893.0, "ok": true},
+  {"n": 5, "cell": "c3", "source": "3333333333333333", "at": 1795602894.0, "ok": null},
+  {"n": 6, "cell": "c0", "source": "0000000000000000", "at": 1795602895.0, "ok": false, "counts": false}]}"""
+
+
+def test_evidence_of_schema_1_is_read_for_ever() -> None:
+    kept = json.loads(FROZEN)
+    told = recompute(kept)
+    assert (told.verdict, list(told.why)) == ("out-of-order", kept["why"])

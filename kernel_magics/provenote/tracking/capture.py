@@ -336,7 +336,7 @@ def install(shell: InteractiveShell) -> Capture:
 
 
 def evidence(shell: InteractiveShell, place: Workspace | None = None) -> dict[str, Any]:
-    """Return what ran in ``shell``; recording begins now if the extension was not loaded.
+    """Return what ran in ``shell``; recording begins now if it does not go on already.
 
     Parameters
     ----------
@@ -344,5 +344,4 @@ def evidence(shell: InteractiveShell, place: Workspace | None = None) -> dict[st
     place : Workspace, optional
         The project of the run that asks: its settings say how outputs are stored.
     """
-    capture = _capture if _capture is not None and _capture.shell is shell else install(shell)
-    return capture.evidence(place)
+    return install(shell).evidence(place)

@@ -107,6 +107,7 @@ class Record:
         self.modules = modules
         self.executions: list[Ran] = []
         self.deleted: dict[str, float] = {}
+        self._rules: Rules | None = None
 
     def delete(self, cells: Iterable[Any], at: float) -> None:
         """Take note that cells were deleted."""
@@ -138,7 +139,7 @@ class Record:
         root = None if place is None else str(place.dvc_root)
         script = None if kernel else self._script(known.path)
         verdict, proof = self._judge(known, tracked) if script is None else _scripted(script)
-        text, redacted = executed.text(self.executions, _rules(place))
+        text, redacted = executed.text(self.executions, self._stored(place))
         counting = [one for one in self.executions if one.counts]
         return {
             "linearity": verdict.verdict,
@@ -164,6 +165,24 @@ class Record:
         verdict = linearity.judge(*given, absent=known.absent)
         return verdict, linearity.evidence(*given, verdict, absent=known.absent)
 
+    def _stored(self, place: Workspace | None) -> Rules:
+        """Return how outputs are stored: as the project says, outside one by default.
+
+        Settings that were broken while a run goes on do not stop its end: those of its start hold.
+        """
+        from provenote import config
+        from provenote.errors import ProvenoteError
+        from provenote.tracking.executed import Rules
+
+        if place is None:
+            return Rules()
+        try:
+            settings = config.load(place.dvc_root)
+        except ProvenoteError:
+            return self._rules or Rules(store_outputs=False)
+        self._rules = Rules(settings.store_outputs, settings.output_limit)
+        return self._rules
+
     def _script(self, path: str | None) -> str | None:
         """Return the name of the script that runs, when nothing else did."""
         if path is None or not path.endswith((".py", ".ipy")):
@@ -175,15 +194,3 @@ def _scripted(name: str) -> tuple[Verdict, dict[str, Any]]:
     from provenote.model import SCHEMA
     from provenote.tracking.linearity import Verdict
     return Verdict("linear"), {"schema": SCHEMA, "script": name, "why": []}
-
-
-def _rules(place: Workspace | None) -> Rules:
-    """Return how outputs are stored; outside a project the defaults."""
-    from provenote.tracking.executed import Rules
-
-    if place is None:
-        return Rules()
-    from provenote import config
-
-    settings = config.load(place.dvc_root)
-    return Rules(settings.store_outputs, settings.output_limit)
