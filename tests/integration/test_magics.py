@@ -89,6 +89,7 @@ def test_line_numbers_and_the_last_expression_stay(shell: InteractiveShell) -> N
         ("%%track t\n%log a=missing", "UsageError: %log: name 'missing' is not defined"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:To exit")
 def test_a_failed_cell_is_a_failed_run_with_its_reason(
     shell: InteractiveShell, code: str, reason: str
 ) -> None:
@@ -179,9 +180,12 @@ def test_tracked_cells_inside_a_cell(shell: InteractiveShell, repo: Path) -> Non
     assert len(executed(finished("from_file")[0])) == 1
 
 
-def test_the_run_can_be_ended_inside_its_cell(shell: InteractiveShell) -> None:
+def test_the_run_can_be_ended_inside_its_cell(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
     ok(shell, "%%track t\n%log a=1\n%track end\nlater = 1")
     assert finished("t")[0].metrics == {"a": 1}
+    assert "provenote:" not in capsys.readouterr().err
     assert "no run is active" in str(fails(shell, "%track end"))
 
 
@@ -217,6 +221,19 @@ def test_threads_and_processes_of_a_tracked_cell(shell: InteractiveShell) -> Non
     row = finished("t")[0]
     assert row.status == "finished"
     assert set(row.metrics) == {"thread", "process", "magic", "last"}
+
+
+def test_a_forked_child_that_exits_leaves_the_run_alone(
+    shell: InteractiveShell, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ok(
+        shell,
+        "%%track t\nimport os\nfrom provenote import magics\npid = os.fork()\nif not pid:\n"
+        "    magics._loaded.shutdown()\n    os._exit(0)\nos.waitpid(pid, 0)\n%log a=1",
+    )
+    row = finished("t")[0]
+    assert (row.status, row.metrics) == ("finished", {"a": 1})
+    assert capfd.readouterr().err == ""
 
 
 # ---------------------------------------------------------------------- %log

@@ -108,6 +108,15 @@ def test_a_flood_of_outputs_is_bounded_in_memory_and_on_disk() -> None:
     assert len(executed.text([one], Rules(output_limit=1_000))[0]) < 200_000
 
 
+def test_one_cell_stores_at_most_ten_times_the_limit() -> None:
+    one = ran(1, "c", "x")
+    for _ in range(40):
+        one.outputs.display("display_data", {"text/plain": "z" * 800}, {})
+    outputs = written(one, rules=Rules(output_limit=1_000)).cells[0].outputs
+    assert 10 <= sum(output.output_type == "display_data" for output in outputs) <= 12
+    assert all("left out" in output.text for output in outputs[15:])
+
+
 def test_outputs_can_be_kept_out() -> None:
     one = ran(1, "c", "x")
     one.outputs.stream("stdout", "private")

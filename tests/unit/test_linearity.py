@@ -134,6 +134,12 @@ def test_two_cells_of_one_source_that_stands_once_are_unknown() -> None:
     assert verdict([one, other]).verdict == "unknown"
 
 
+def test_two_clients_of_one_kernel_are_placed_each_in_its_way() -> None:
+    mixed = [*ran([0, 1]), *ran([2, 3], ids=CLIENTS["vs code"], at=110)]
+    assert verdict(mixed, replace(DOCUMENT, at=300)).verdict == "linear"
+    assert verdict([mixed[2], *mixed[:2], mixed[3]], replace(DOCUMENT, at=300)).verdict == "out-of-order"
+
+
 def test_an_unrelated_document_says_nothing() -> None:
     other = Document((("q", digest("something else")),), at=500)
     assert verdict(ran([0, 1], ids=None), other) == Verdict(
