@@ -277,7 +277,9 @@ def screen(monkeypatch):
 def run(tmp_path, monkeypatch):
     ended = row(), {"rmse": CURVE}, {}
     monkeypatch.setattr(live, "ended", lambda run: ended)
-    return SimpleNamespace(name="hgb-c57a", folder=tmp_path, started=time.time(), commit="c")
+    monkeypatch.setattr(live, "find_reference", lambda *_: None)
+    facts = {"id": "c57a", "label": "hgb", "name": "hgb-c57a", "commit": "c"}
+    return SimpleNamespace(**facts, folder=tmp_path, started=time.time(), workspace=None)
 
 
 def until(condition):
@@ -320,6 +322,15 @@ def test_a_long_cell_is_followed_and_frozen(screen, run, monkeypatch):
     assert "application/vnd.jupyter.widget-view+json" not in screen.shown[-1]
     assert made[0].closed and block.trouble == []
     assert not any(thread.name == "provenote-live" for thread in threading.enumerate())
+
+
+def test_changes_are_counted_against_what_is_found(screen, run, monkeypatch):
+    monkeypatch.setattr(live, "find_reference", lambda *_: (HOLDER, "production"))
+    block = live.Live(run, widget=True).start()
+    block.finish()
+    live.settle()
+    assert "against" not in screen.shown[1]["text/plain"], "the first form waits for nothing"
+    assert "(−10.49 against production)" in screen.shown[-1]["text/plain"] and block.trouble == []
 
 
 def test_where_no_widget_can_be_shown_only_the_static_form_appears(screen, run):

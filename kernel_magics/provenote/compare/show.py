@@ -166,28 +166,21 @@ def _versions(workspace: Workspace, commit: str, overlay: str) -> list[tuple[str
 
     Tags are what anybody may have set; `provenote.registry` says what was approved.
     """
-    from provenote.git.command import git
+    from provenote.compare.reference import all_tags, stage_holders
 
-    out = git(
-        workspace.top, "for-each-ref", "--format=%(refname:strip=2) %(*objectname)%(objectname)", "refs/tags"
-    )
-    last: dict[tuple[str, str], tuple[int, str]] = {}
-    found: list[tuple[str, str]] = []
-    for line in out.decode("utf-8", "replace").splitlines():
-        tag, _, target = line.rpartition(" ")
-        prefix, equal, rest = tag.partition("=")
-        if not equal or prefix != overlay:
-            continue
-        target = target[: len(commit)]
-        if "@" in rest and target == commit:
-            found.append((rest, "version"))
-        name, _, stage = rest.partition("#")
-        stage, _, count = stage.partition("#")
-        if stage and not stage.startswith("!"):
-            number = int(count) if count.isdecimal() else 0
-            last[name, stage] = max(last.get((name, stage), (-1, "")), (number, target))
-    held = [(f"{name} #{stage}", "stage") for (name, stage), (_, target) in last.items() if target == commit]
-    return sorted(found) + sorted(held)
+    tags = all_tags(workspace)
+    start = f"{overlay}="
+    versions = [
+        (name.removeprefix(start), "version")
+        for name, target in tags
+        if target == commit and name.startswith(start) and "@" in name
+    ]
+    held = [
+        (f"{model} #{stage}", "stage")
+        for (model, stage), target in stage_holders(tags, overlay).items()
+        if target == commit
+    ]
+    return sorted(versions) + sorted(held)
 
 
 # Layout ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenote.compare import columns, numbers
+from provenote.compare.reference import find as find_reference
 from provenote.model import Row
 from provenote.render.plots import MOST, leading
 from provenote.widgets import static
@@ -64,7 +65,8 @@ class Live:
     run : ActiveRun
         The run; its ``folder``, ``name``, ``started``, later its ``commit`` are read.
     reference : Row, optional
-        A run that changes are counted against.
+        A run that changes are counted against; where there is a widget it is found out when not given
+        (`provenote.compare.reference`).
     word : str
         What that run is, as ``production``.
     widget : bool, optional
@@ -90,6 +92,7 @@ class Live:
         self._enough = threading.Event()
         self._thread: threading.Thread | None = None
         self._cpu: tuple[float, float] | None = None
+        self._looked = False
 
     def start(self) -> Live:
         """Show that the run has begun; return at once."""
@@ -131,6 +134,7 @@ class Live:
     def _follow(self) -> None:
         if self._enough.wait(PATIENCE):
             return
+        self._safely(self._find_reference)
         self._tail.read()
         state = self.state()
         self._widget = _make(state)
@@ -143,6 +147,14 @@ class Live:
             self._tail.read()
             self._widget.state = self.state()
             wait = max(EVERY, (time.thread_time() - begun) / SHARE)
+
+    def _find_reference(self) -> None:
+        """Look once what the run is held against; in a thread, since it reads all runs."""
+        if self.reference is None and not self._looked:
+            self._looked = True
+            found = find_reference(self.run.workspace, self.run.id, self.run.label)
+            if found is not None:
+                self.reference, self.word = found
 
     def state(self) -> dict[str, Any]:
         """Return what the widget draws now."""
@@ -191,6 +203,8 @@ class Live:
     # ------------------------------------------------------------------ when it has ended
 
     def _freeze(self, pictures: bool) -> None:
+        if pictures and self._widget_allowed:
+            self._safely(self._find_reference)
         row, series, document = ended(self.run)
         bundle = static.run_block(
             row, series, document, reference=self.reference, word=self.word, pictures=pictures
