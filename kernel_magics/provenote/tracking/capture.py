@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from provenote.tracking import document, modules
-from provenote.tracking.outputs import KernelOutputs, Outputs, TerminalOutputs
+from provenote.tracking.outputs import HistoryOutputs, KernelOutputs, Outputs
 from provenote.tracking.record import Ran, Record
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class Observer(Protocol):
 class _Entry:
     """An execution that is going on; the first of a stack is a cell, those above it run inside it."""
 
-    __slots__ = ("info", "ran", "result", "silent", "terminal")
+    __slots__ = ("history", "info", "ran", "result", "silent")
 
     def __init__(self, info: Any, silent: bool, result: Any) -> None:
         self.info = info
         self.silent = silent
         self.result = result
         self.ran: Ran | None = None
-        self.terminal: TerminalOutputs | None = None
+        self.history: HistoryOutputs | None = None
 
 
 class Capture:
@@ -163,7 +163,9 @@ class Capture:
     # ------------------------------------------------------------------ events
 
     def _pre_run_cell(self, info: ExecutionInfo) -> None:
-        self._enter(info, silent=False, result=None)
+        frame = sys._getframe(2)
+        result = frame.f_locals.get("result") if frame.f_code.co_name == "run_cell_async" else None
+        self._enter(info, silent=False, result=result)
 
     def _pre_execute(self) -> None:
         # The event tells nothing: what is executed stands in the frame that triggers it, if it is no comm.
@@ -207,8 +209,9 @@ class Capture:
         stack = self._stacks.setdefault(threading.get_ident(), [])
         entry = _Entry(info, silent, result)
         if not stack and self._is_cell(info, silent):
-            entry.ran = self._begin(info, silent)
-            entry.terminal = TerminalOutputs(self.shell, entry.ran.number) if self._outputs is None else None
+            entry.ran = self._begin(info, silent, result)
+            if self._outputs is None or not self._outputs.has_results:
+                entry.history = HistoryOutputs(self.shell, entry.ran.number)
         stack.append(entry)
         if stack[0].ran is not None:
             for observer in self.observers:
@@ -238,11 +241,12 @@ class Capture:
         path = self.record.documents.path
         return self.kernel is None and path is not None and path.endswith((".ipy", ".ipynb"))
 
-    def _begin(self, info: Any, silent: bool) -> Ran:
+    def _begin(self, info: Any, silent: bool, result: Any) -> Ran:
         now = time.time()
         self.record.delete(self._metadata(info).get("deletedCells") or (), now)
         self.record.modules.note()
-        number = self.shell.execution_count - 1 if info.store_history else 0
+        # Older shells count on after the cell, newer ones before it: the result knows its number.
+        number = int(getattr(result, "execution_count", None) or 0) if info.store_history else 0
         cell = self._next_of_file(info.raw_cell) if silent else getattr(info, "cell_id", None)
         ran = Ran(number, cell, info.raw_cell, now)
         self.record.executions.append(ran)
@@ -263,8 +267,8 @@ class Capture:
         assert ran is not None
         if self._outputs is not None:
             self._outputs.flush()
-        elif entry.terminal is not None:
-            entry.terminal.read(ran.outputs)
+        if entry.history is not None:
+            entry.history.read(ran.outputs, results_only=self._outputs is not None)
         ran.ok = error is None
         ran.nothing = nothing
         if error is not None:

@@ -208,6 +208,7 @@ class KernelOutputs:
     def __init__(self, shell: Any, streams: tuple[Any, Any], owner: Callable[[str], Outputs | None]) -> None:
         self._owner = owner
         displays = (shell.display_pub, shell.displayhook)
+        self.has_results = hasattr(shell.displayhook, "register_hook")
         self._displays = [one for one in displays if hasattr(one, "register_hook")]
         self._streams = [one for one in streams if hasattr(one, "register_hook")]
         for display in self._displays:
@@ -235,13 +236,15 @@ class KernelOutputs:
             stream.pub_thread.schedule(lambda stream=stream: stream.unregister_hook(self._take))
 
 
-class TerminalOutputs:
-    """Read the outputs of one execution from the history that a terminal's shell keeps of them.
+class HistoryOutputs:
+    """Read the outputs of one execution from the history that the shell keeps of them.
+
+    In a terminal that is all there is; in a kernel it gives the results where its displayhook has no hook.
 
     Parameters
     ----------
     shell : InteractiveShell
-        Its ``history_manager.outputs`` holds, by prompt number, what was put out (IPython 9).
+        Its ``history_manager.outputs`` holds, by prompt number, what was put out (IPython 9.2).
     number : int
         The prompt number of the execution; 0 for a silent one, whose texts and displays IPython keeps apart.
     """
@@ -258,10 +261,12 @@ class TerminalOutputs:
         items = self._kept.get(key, [])
         return len(items), len(items[-1].bundle.get("stream", ())) if items else 0
 
-    def read(self, outputs: Outputs) -> None:
-        """Add what came since this was made."""
+    def read(self, outputs: Outputs, *, results_only: bool = False) -> None:
+        """Add what came since this was made, or of it the cell's results."""
         for key, (count, pieces) in self._marks.items():
             for index, item in enumerate(list(self._kept.get(key, []))):
+                if results_only and item.output_type != "execute_result":
+                    continue
                 if item.output_type in self._NAMES and index >= count - 1:
                     text = "".join(item.bundle["stream"][pieces if index == count - 1 else 0 :])
                     if text:
