@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
 STAGE = "production"
+LOOKED = 20
+"""Earlier runs of the same label in which models are looked for."""
 
 
 def stage_holders(tags: Iterable[tuple[str, str]], overlay: str) -> dict[tuple[str, str], str]:
@@ -52,21 +54,19 @@ def choose(
     models : dict
         Model -> commit of the run that holds production.
     kept : sequence of str
-        Models that the run, or the run before it, keeps.
+        Models that earlier runs of the label kept, the newest first.
     """
     by_commit = {row.commit: row for row in rows if row.commit and row.id != run_id}
     for name in kept:
         if models.get(name) in by_commit:
             return by_commit[models[name]], STAGE
-    before = previous(rows, run_id, label)
-    return (before, before.name) if before is not None else None
+    before = earlier(rows, run_id, label)
+    return (before[0], before[0].name) if before else None
 
 
-def previous(rows: Sequence[Row], run_id: str, label: str) -> Row | None:
-    """Return the newest finished run of the same label but this one."""
-    return next(
-        (row for row in rows if row.label == label and row.id != run_id and row.status == "finished"), None
-    )
+def earlier(rows: Sequence[Row], run_id: str, label: str) -> list[Row]:
+    """Return the finished runs of the same label but this one, newest first."""
+    return [row for row in rows if row.label == label and row.id != run_id and row.status == "finished"]
 
 
 def find(workspace: Workspace, run_id: str, label: str) -> tuple[Row, str] | None:
@@ -81,14 +81,16 @@ def find(workspace: Workspace, run_id: str, label: str) -> tuple[Row, str] | Non
     from provenote.stores import index
 
     rows, _ = index.rows(workspace)
-    before = previous(rows, run_id, label)
-    if before is None or before.commit is None:
-        return None
-    document = index.document(workspace, before.commit)
-    kept = [name for name, one in (document.get("artifacts") or {}).items() if one.get("type") == "model"]
-    holders = stage_holders(all_tags(workspace), str(document.get("overlay", ""))) if kept else {}
+    kept: dict[str, None] = {}
+    overlay = ""
+    for before in earlier(rows, run_id, label)[:LOOKED]:
+        document = index.document(workspace, str(before.commit))
+        overlay = overlay or str(document.get("overlay", ""))
+        artifacts = document.get("artifacts") or {}
+        kept.update({name: None for name, one in artifacts.items() if one.get("type") == "model"})
+    holders = stage_holders(all_tags(workspace), overlay) if kept else {}
     models = {model: commit for (model, stage), commit in holders.items() if stage == STAGE}
-    return choose(rows, run_id, label, models, kept)
+    return choose(rows, run_id, label, models, list(kept))
 
 
 def all_tags(workspace: Workspace) -> list[tuple[str, str]]:

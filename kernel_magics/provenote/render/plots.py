@@ -24,6 +24,7 @@ MOST = 6
 POINTS = 2000
 """Points drawn of one curve: of more, the least and greatest of each stretch."""
 _INCH = 100.0  # pixels in the layout; the file has twice as many
+_WIDE, _HIGH = 380.0, 138.0  # pixels of one curve with its words
 
 
 def curves(
@@ -56,7 +57,7 @@ def curves(
 
     across = 1 if len(shown) == 1 else 2
     down = math.ceil(len(shown) / across)
-    wide, high = 380.0, 138.0
+    wide, high = _WIDE, _HIGH
     figure = Figure(
         figsize=(across * wide / _INCH, down * high / _INCH), dpi=2 * _INCH, facecolor=LIGHT["ground"]
     )
@@ -164,14 +165,16 @@ def _curve(axes: Axes, key: str, points: list[tuple[float, float]], level: float
     )
     label.set_zorder(5)
     if level is not None and math.isfinite(level):
-        axes.axhline(level, color=LIGHT["axis"], linewidth=1, dashes=(4, 3))
+        axes.axhline(level, color=LIGHT["axis"], linewidth=1, dashes=(4, 3), zorder=1)
         low, high = axes.get_ylim()
-        apart = abs(level - last[1]) > (high - low) * 0.12
+        pixels = (level - last[1]) / (high - low) * (_HIGH - 48)
+        near = abs(pixels) < 11  # then beside the value's own text, on the level's side of it
+        shift = ((11 if pixels > 0 else -11) - pixels) * 0.72 if near else 0
         axes.annotate(
             _plain(word, 12),
             (1, level),
             xycoords=axes.get_yaxis_transform(),
-            xytext=(6, 0 if apart else 9),
+            xytext=(6, shift),
             textcoords="offset points",
             va="center",
             fontsize=7.5,

@@ -93,7 +93,9 @@ function chart(curve, word) {
   const last = real[real.length - 1];
   if (curve.level !== null) {
     const at = y(curve.level);
-    const shift = last && Math.abs(at - y(last[1])) < 11 ? -9 : 0;
+    // Beside the value's own text where both would stand in one place, on the level's side of it.
+    const apart = last ? at - y(last[1]) : 99;
+    const shift = Math.abs(apart) < 11 ? (apart > 0 ? 11 : -11) - apart : 0;
     svg.append(draw("path", { class: "pn-axis", "stroke-dasharray": "4 3", d: `M${LEFT} ${at}H${WIDE - RIGHT}` }));
     svg.append(draw("text", { class: "pn-small", x: WIDE - RIGHT + 5, y: at + 3.5 + shift }, cut(word, 12)));
   }

@@ -178,16 +178,15 @@ def _value(value: Any) -> str:
 def _params(row: Row, reference: Row | None, word: str) -> tuple[str, str]:
     """Return the parameters as chips, and a note: bold is what differs from the reference."""
     mine, theirs = columns.flat(row.params), columns.flat(reference.params) if reference else None
-    chips = []
+    chips, bold = [], False
     for key, value in list(mine.items())[:PARAMS]:
-        differs = theirs is not None and columns.changed([{"": value}, {"": theirs.get(key)}])
+        differs = theirs is not None and bool(columns.changed([{"": value}, {"": theirs.get(key)}]))
+        bold = bold or differs
         strong = ' class="pn-strong"' if differs else ""
         chips.append(f"<span><i>{html.text(key, 40)}</i><b{strong}>{_value(value)}</b></span>")
     if len(mine) > PARAMS:
         chips.append(f'<span class="pn-muted">and {len(mine) - PARAMS} more</span>')
-    note = (
-        f'<div class="pn-n">Bold parameters differ from {html.text(word)}.</div>' if theirs and chips else ""
-    )
+    note = f'<div class="pn-n">Bold parameters differ from {html.text(word)}.</div>' if bold else ""
     return (f'<div class="pn-c">{"".join(chips)}</div>' if chips else ""), note
 
 
