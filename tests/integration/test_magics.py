@@ -255,6 +255,29 @@ def test_log_without_a_run_says_how_to_start_one(shell: InteractiveShell) -> Non
     assert "`%%track NAME`" in error.line
 
 
+def test_a_module_that_autoreload_patched_is_not_stale(
+    shell: InteractiveShell, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repo))
+    module = repo / "patched_aid.py"
+    module.write_text("def f():\n    return 1\n")
+    ok(shell, "%load_ext autoreload\n%autoreload 2\nimport patched_aid")
+    ok(shell, "patched_aid.f()")
+    time.sleep(0.02)
+    module.write_text("def f():\n    return 22\n")
+    ok(shell, "%%track fresh\n%log s=patched_aid.f()")
+    ok(shell, "%autoreload 0")
+    time.sleep(0.02)
+    module.write_text("def f():\n    return 333\n")
+    ok(shell, "%%track stale\n%log s=patched_aid.f()")
+    told = {
+        label: (finished(label)[0].metrics["s"], whole(finished(label)[0])["stale_modules"])
+        for label in ("fresh", "stale")
+    }
+    assert told == {"fresh": (22, []), "stale": (22, ["patched_aid"])}
+    sys.modules.pop("patched_aid", None)
+
+
 # ---------------------------------------------------------------------- loading
 
 

@@ -85,7 +85,7 @@ def _track(shell: InteractiveShell) -> Magic:
         if verb == "start":
             _begin(given[1] if len(given) > 1 else "")
         elif verb == "end":
-            _end(kernel=getattr(shell, "kernel", None) is not None)
+            _end(kernel=shown.is_kernel(shell))
         elif verb == "status":
             verbs.call(shell, ["track", "status", *words.split(line)[1:]], shell.user_ns)
         else:

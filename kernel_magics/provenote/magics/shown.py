@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from provenote.tracking.active import ActiveRun
     from provenote.view import View
 
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 def in_job() -> bool:
     """Whether this kernel runs a job's notebook: no person is there, and no widget would live."""
     return bool(os.environ.get("PROVENOTE_RUN") or os.environ.get("PROVENOTE_DOC"))
+
+
+def is_kernel(shell: InteractiveShell) -> bool:
+    """Whether the shell belongs to a kernel, so that a notebook shows what is displayed."""
+    return getattr(shell, "kernel", None) is not None
 
 
 def view(shown: View, *, kernel: bool) -> None:

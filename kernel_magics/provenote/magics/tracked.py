@@ -124,7 +124,7 @@ class TrackedCells:
         self.strip = StripTrack()
         self.gate = Gate(self)
         self._shell: Any = shell
-        self._kernel = getattr(shell, "kernel", None) is not None
+        self._kernel = shown.is_kernel(shell)
         self._going: list[_Tracked] = []
 
     def open(self) -> None:

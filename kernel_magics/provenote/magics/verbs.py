@@ -40,12 +40,11 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
     """
     from provenote import cli
 
-    kernel = getattr(shell, "kernel", None) is not None
     answer, as_json = cli.run(verb, context(shell, names, quiet="--json" in verb))
     if as_json:
         sys.stdout.write(json.dumps(answer.data, ensure_ascii=False) + "\n")
     else:
-        shown.view(answer, kernel=kernel)
+        shown.view(answer, kernel=shown.is_kernel(shell))
     if answer.status:
         raise Refused(f"the verdict of `%pv {' '.join(verb)}` is no", "The reasons stand above")
 
@@ -70,8 +69,7 @@ def context(shell: InteractiveShell, names: dict[str, Any], *, quiet: bool = Fal
     from provenote.events import silent
     from provenote.render import progress
 
-    kernel = getattr(shell, "kernel", None) is not None
-    tell = progress.notebook() if kernel else progress.terminal()
+    tell = progress.notebook() if shown.is_kernel(shell) else progress.terminal()
     return Context("notebook", silent if quiet else tell, ask if person(shell) else None, names)
 
 

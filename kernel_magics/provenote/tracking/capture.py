@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from provenote.workspace import Workspace
 
+
 class Observer(Protocol):
     """Who wants to know of every execution, nested ones too; it must not raise."""
 
@@ -62,7 +63,7 @@ class Capture:
         self.kernel: Any = getattr(shell, "kernel", None)
         self.record = Record(
             document.Documents(shell.user_ns, kernel=self.kernel is not None),
-            modules.Modules(modules.work_tree(os.getcwd())),
+            modules.Modules(modules.work_tree(os.getcwd()), self._patched),
         )
         self.observers: list[Observer] = []
         self._stacks: dict[int, list[_Entry]] = {}
@@ -280,6 +281,12 @@ class Capture:
         if shown:
             return [str(line) for line in shown]
         return [f"{type(error).__name__}: {error}"]
+
+    def _patched(self, name: str, file: str) -> float | None:
+        """Return the modification time of a module's file that ``%autoreload`` has brought it to."""
+        reloader = getattr(self.shell.magics_manager.registry.get("AutoreloadMagics"), "_reloader", None)
+        time: float | None = getattr(reloader, "modules_mtimes", {}).get(name)
+        return None if getattr(reloader, "failed", {}).get(file) == time else time
 
     # ------------------------------------------------------------------ a notebook given to `ipython`
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 _FOREIGN = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -12,10 +13,11 @@ _FOREIGN = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 class _Seen:
     """A module's file as it was when the module was imported; no stamp: older than the file already."""
 
-    __slots__ = ("file", "spec", "stamp")
+    __slots__ = ("file", "patched", "spec", "stamp")
 
     def __init__(self, file: str, spec: Any, stamp: tuple[int, int] | None) -> None:
         self.file, self.spec, self.stamp = file, spec, stamp
+        self.patched: float | None = None
 
 
 class Modules:
@@ -25,9 +27,15 @@ class Modules:
     ----------
     root : str
         The folder whose modules are watched: the work tree.
+    patched : callable, optional
+        Gives, for a module's name and file, the modification time that ``%autoreload`` has brought it to:
+        it patches functions in place, and no import tells of that.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(
+        self, root: str, patched: Callable[[str, str], float | None] = lambda name, file: None
+    ) -> None:
+        self._patched = patched
         self._root = os.path.join(os.path.realpath(root), "")
         self._roots = (self._root, os.path.join(root, ""))
         self._count = 0
@@ -40,6 +48,12 @@ class Modules:
             spec = getattr(module, "__spec__", None)
             if module is not None and spec is not seen.spec:  # reloaded: the file's present text runs
                 seen.spec, seen.stamp = spec, _stamp(seen.file)
+            patched = self._patched(name, getattr(module, "__file__", None) or "")
+            if patched != seen.patched:
+                # The first time it is seen there nothing was patched yet.
+                if patched is not None and seen.patched is not None:
+                    seen.stamp = _stamp(seen.file) if _time(seen.file) == patched else None
+                seen.patched = patched
         if len(sys.modules) == self._count:
             return
         self._count = len(sys.modules)
@@ -72,6 +86,13 @@ def work_tree(folder: str) -> str:
             return folder
         here = parent
     return here
+
+
+def _time(file: str) -> float:
+    try:
+        return os.stat(file).st_mtime
+    except OSError:
+        return -1.0
 
 
 def _stamp(file: str) -> tuple[int, int]:
