@@ -108,7 +108,8 @@ def test_tables_have_their_meaning():
     assert '<table class="pn-t" role="table">' in page
     assert '<th scope="col" class="pn-first">run</th><th scope="col" class="pn-num">rmse ↓</th>' in page
     assert (
-        '<th scope="row" class="pn-first"><span class="pn-m pn-run" role="img" aria-label="running"' in page
+        '<th scope="row" nowrap class="pn-first"><span class="pn-m pn-run" role="img" aria-label="running"'
+        in page
     )
     assert '<td class="pn-num pn-better" title="61.4012">61.40</td>' in page
 

@@ -80,6 +80,16 @@ def test_two_things_at_once_stay_two_lines(clock, monkeypatch):
     assert re.match(r"✓ one +2\.0 s\n◐ two\n", frame)
 
 
+def test_many_things_at_once_are_counted(clock, monkeypatch):
+    out = screen(monkeypatch)
+    tell = progress.terminal(out, now=clock)
+    for number in range(20):
+        clock.at += 1.0
+        tell(Progress(f"job {number}"))
+    frame = out.getvalue().rsplit("\x1b[J", 1)[1].splitlines()
+    assert len(frame) <= 2 * progress.MOST + 1 and frame[-1] == "  and 12 more"
+
+
 def test_hostile_labels_cannot_act_on_the_terminal(clock, monkeypatch):
     out = screen(monkeypatch)
     tell = progress.terminal(out, now=clock)

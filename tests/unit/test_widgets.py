@@ -75,7 +75,7 @@ def test_the_page_says_what_to_look_at():
         and 'alt="rmse by step, from 140.5 to 60.00 at step 300"' in page
     )
     assert '<td class="pn-num pn-better">−10.49</td>' in page and "production</th>" in page
-    assert '<b class="pn-strong">8</b>' in page and "<b>0.1</b>" in page
+    assert '<b class="pn-strong">8</b>' in page and "<i>lr</i> <b>0.1</b>" in page
     for badge in (
         "data data/hour.csv",
         "model model, 1.2 MB",

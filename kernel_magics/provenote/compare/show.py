@@ -279,7 +279,7 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
         ("started", f"{numbers.moment(row.started, now)}, {numbers.age(now - row.started)} ago", "plain"),
         ("by", who, "plain"),
         ("notebook", where, "warn" if document.get("disk") == "differs" else "plain"),
-        ("command", " ".join(map(str, command)) if command else "", "code"),
+        ("command", " ".join(map(str, command)) if command and not where else "", "code"),
         ("ended by", str(document.get("ended_by") or ""), "warn"),
         ("tags", ", ".join(row.tags), "plain"),
         *(("note", note, "plain") for note in row.notes),

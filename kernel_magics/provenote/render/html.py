@@ -68,6 +68,16 @@ def mark(mark: Mark) -> str:
     )
 
 
+def spaced(*pieces: str) -> str:
+    """Join pieces by spaces: where the style sheet is stripped, words must not run together."""
+    return " ".join(filter(None, pieces))
+
+
+def listed(pieces: Sequence[str]) -> str:
+    """Join pieces by commas that show only where the style sheet is stripped."""
+    return '<span class="pn-x">, </span>'.join(pieces)
+
+
 def picture(part: Picture) -> str:
     """Return a picture as a data address, so that it needs no other file."""
     data = base64.b64encode(part.png).decode("ascii")
@@ -79,7 +89,7 @@ def picture(part: Picture) -> str:
 def _line(line: Line) -> str:
     aside = f'<span class="pn-muted pn-end">{text(line.aside)}</span>' if line.aside else ""
     words = f"<span{_role(line.role)}>{prose(line.text)}</span>"
-    return f'<div class="pn-l">{mark(line.mark)}{words}{aside}</div>'
+    return f'<div class="pn-l">{spaced(mark(line.mark), words, aside)}</div>'
 
 
 def _facts(facts: Facts) -> str:
@@ -110,7 +120,7 @@ def _table(table: Table) -> str:
 
 def _row(row: Sequence[Cell], names: Sequence[str], sign: Mark) -> str:
     first, *rest = row
-    head = f'<th scope="row"{_class(names[0], first)}{_title(first)}>'
+    head = f'<th scope="row" nowrap{_class(names[0], first)}{_title(first)}>'
     cells = [f"{head}{mark(sign)}{text(first.text, CELL)}</th>"]
     cells += [
         f"<td{_class(name, cell)}{_title(cell)}>{text(cell.text, CELL)}</td>"

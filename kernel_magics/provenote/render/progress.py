@@ -25,6 +25,8 @@ TERMINAL_EVERY = 0.1
 NOTEBOOK_EVERY = 0.5
 SLOW = 0.5
 """Seconds after which a label without a terminal is worth a line while it is going on."""
+MOST = 8
+"""Labels drawn at once; more are counted."""
 AT = 60
 """Where the seconds of finished lines stand on a wide terminal."""
 
@@ -146,7 +148,10 @@ class _Bars:
             lines = []
             if event.state != "running":
                 lines.append(self.closed(closing(task, self.tasks.seconds(task)), width))
-            live = [line for going in self.tasks.going.values() for line in self.running(going, width)]
+            shown = list(self.tasks.going.values())[:MOST]
+            live = [line for going in shown for line in self.running(going, width)]
+            if len(shown) < len(self.tasks.going):
+                live.append(f"  and {len(self.tasks.going) - len(shown)} more")
             up = f"\x1b[{self.drawn}A\x1b[J" if self.drawn else ""
             self.out.write(up + "".join(f"{line}\n" for line in [*lines, *live]))
             self.out.flush()

@@ -56,8 +56,9 @@ max-width:none;vertical-align:middle}
 .pn .pn-2{display:flex;flex-wrap:wrap;gap:8px 24px;padding:2px 8px 8px;align-items:flex-start}
 .pn .pn-2 table.pn-t{min-width:320px;flex:none}.pn .pn-2>div{flex:1 1 240px;padding-top:4px}
 .pn .pn-c{display:flex;flex-wrap:wrap;gap:4px 12px;font-size:12px;margin:0 0 8px}
-.pn .pn-c b{font-weight:400;font-variant-numeric:tabular-nums;margin-left:5px}
+.pn .pn-c b{font-weight:400;font-variant-numeric:tabular-nums;margin-left:2px}
 .pn .pn-c b.pn-strong{font-weight:600}
+.pn .pn-x{display:none}
 .pn .pn-n{font-size:11px;color:var(--pn-text2);margin-top:8px}
 .pn .pn-c i{font-style:normal;color:var(--pn-text2)}.pn .pn-c span{white-space:nowrap}
 .pn .pn-b{display:inline-block;padding:0 7px;line-height:18px;border:1px solid var(--pn-line);

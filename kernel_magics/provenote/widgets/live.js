@@ -152,7 +152,7 @@ function table(state) {
 
 function chips(state) {
   return make("div", { class: "pn-c" }, ...state.params.map(([key, value]) =>
-    make("span", { title: visible(`${key} = ${value}`) }, make("i", {}, cut(key, 40)), make("b", {}, cut(value, 40)))));
+    make("span", { title: visible(`${key} = ${value}`) }, make("i", {}, cut(key, 40)), " ", make("b", {}, cut(value, 40)))));
 }
 
 // One region for the whole page, so that what it says outlives the block that said it.

@@ -62,9 +62,8 @@ def run_block(
 
 def begun_block(name: str) -> dict[str, str]:
     """Return the block of a run that has just begun and has logged nothing."""
-    line = (
-        f'{html.mark("running")}<b class="pn-strong"><code>{html.text(name)}</code></b><span>running</span>'
-    )
+    strong = f'<b class="pn-strong"><code>{html.text(name)}</code></b>'
+    line = html.spaced(html.mark("running"), strong, "<span>running</span>")
     hint = "Log a metric with <code>%log rmse=value --step i</code>"
     page = html.block(f'<div class="pn-l pn-s">{line}</div><div class="pn-f">{hint}</div>')
     return {"text/plain": f"{MARKS['running'].glyph} {visible(name)}  running", "text/html": page}
@@ -114,8 +113,8 @@ def _page(
         for each in words[1:]
     ]
     strong = f'<b class="pn-strong"><code>{html.text(name)}</code></b>'
-    head = f"{html.mark(columns.mark(row))}{strong}{''.join(inked)}"
-    parts = [f'<div class="pn-l pn-s">{head}{_order(row, document)}</div>']
+    head = html.spaced(html.mark(columns.mark(row)), strong, html.listed([*inked, _order(row, document)]))
+    parts = [f'<div class="pn-l pn-s">{head}</div>']
     if pictures:
         parts.append(_picture(series, reference, word))
     chips, note = _params(row, reference, word)
@@ -183,11 +182,11 @@ def _params(row: Row, reference: Row | None, word: str) -> tuple[str, str]:
         differs = theirs is not None and bool(columns.changed([{"": value}, {"": theirs.get(key)}]))
         bold = bold or differs
         strong = ' class="pn-strong"' if differs else ""
-        chips.append(f"<span><i>{html.text(key, 40)}</i><b{strong}>{_value(value)}</b></span>")
+        chips.append(f"<span><i>{html.text(key, 40)}</i> <b{strong}>{_value(value)}</b></span>")
     if len(mine) > PARAMS:
         chips.append(f'<span class="pn-muted">and {len(mine) - PARAMS} more</span>')
     note = f'<div class="pn-n">Bold parameters differ from {html.text(word)}.</div>' if bold else ""
-    return (f'<div class="pn-c">{"".join(chips)}</div>' if chips else ""), note
+    return (f'<div class="pn-c">{html.listed(chips)}</div>' if chips else ""), note
 
 
 def _facts(row: Row, document: Mapping[str, Any]) -> str:
@@ -209,5 +208,5 @@ def _facts(row: Row, document: Mapping[str, Any]) -> str:
         badges.append(("snapshot lost", "warn"))
     if row.status == "finished":
         badges.append((row.reproduced or "not reproduced yet", "muted"))
-    inked = "".join(f'<span class="pn-b pn-{role}">{html.text(text, 60)}</span>' for text, role in badges)
-    return f'<div class="pn-c">{inked}</div>' if inked else ""
+    inked = [f'<span class="pn-b pn-{role}">{html.text(text, 60)}</span>' for text, role in badges]
+    return f'<div class="pn-c">{html.listed(inked)}</div>' if inked else ""
