@@ -40,6 +40,7 @@ def test_a_session_of_jupyterlab(repo: Path) -> None:
     assert [cell["metadata"]["provenote"]["cell"] for cell in executed(first)] == ["c0", "c1", "c2", "c3"]
     assert executed(first)[1]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["one\n"]}]
     assert [cell["id"] for cell in executed(last)][4:7] == ["c3-2", "c9", "c2-2"]
+    assert [cell["outputs"] for cell in executed(last) if "%%track" in cell["source"]] == [[]] * 4
     for row in finished("t"):
         assert recompute(whole(row)["evidence"]).verdict == row.linearity
     assert "In[3] (cell c2)" in whole(last)["evidence"]["why"][0]

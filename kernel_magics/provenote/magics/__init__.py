@@ -28,26 +28,22 @@ class _Loaded:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell: Any = shell
         self.process = os.getpid()
-        self.cells = tracked.TrackedCells(shell)
+        self.capture = capture.install(shell)
+        self.cells = tracked.TrackedCells(shell, self.capture)
         self.magics = lines.made(shell)
-        self.capture: capture.Capture | None = None
 
     def open(self) -> None:
-        """Register magics and transformers, and begin to record."""
+        """Register magics and transformers."""
         taken = self._register()
         if ("cell", "track") not in taken:
             self.cells.open()
-        self.capture = capture.install(self.shell)
-        self.capture.observers.append(self.cells)
         atexit.register(self.shutdown)
 
     def close(self) -> None:
         """Take everything back; the record of what ran is kept."""
         atexit.unregister(self.shutdown)
-        if self.capture is not None:
-            self.capture.observers.remove(self.cells)
-            self.capture.close()
         self.cells.close()
+        self.capture.close()
         for (kind, name), function in self.magics.items():
             held = self.shell.magics_manager.magics[kind]
             if held.get(name) is function:

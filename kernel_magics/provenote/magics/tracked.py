@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from provenote.tracking.active import ActiveRun
+    from provenote.tracking.capture import Capture
 
 _LINE = re.compile(r"%%track(?=\s|$)(.*)")
 _FORM = "`%%track NAME` on the first line, with `--reason \"new method\"` if the model changes"
@@ -117,9 +118,12 @@ class TrackedCells:
     Parameters
     ----------
     shell : InteractiveShell
+    capture : Capture
+        Who tells of the executions.
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, capture: Capture) -> None:
+        self._capture = capture
         self.refusal: BaseException | None = None
         self.strip = StripTrack()
         self.gate = Gate(self)
@@ -131,9 +135,12 @@ class TrackedCells:
         """Begin to look for tracked cells."""
         self._shell.input_transformers_cleanup.append(self.strip)
         self._shell.ast_transformers.append(self.gate)
+        self._capture.observers.append(self)
 
     def close(self) -> None:
         """Stop looking for them."""
+        if self in self._capture.observers:
+            self._capture.observers.remove(self)
         for held, mine in (
             (self._shell.input_transformers_cleanup, self.strip), (self._shell.ast_transformers, self.gate)
         ):
@@ -204,7 +211,8 @@ class TrackedCells:
 
             # A widget lives only where a notebook's cell waits for it; elsewhere the block comes at the end.
             alive = bool(getattr(info, "cell_id", None)) and not shown.in_job()
-            block = Live(run, widget=alive).start()
+            with self._capture.unrecorded():
+                block = Live(run, widget=alive).start()
         self._going.append(_Tracked(info, run, block))
 
     def left(self, info: ExecutionInfo, error: BaseException | None) -> None:
@@ -223,7 +231,8 @@ class TrackedCells:
             shown.line(problem.line)
             return
         if tracked.block is not None:
-            tracked.block.finish()
+            with self._capture.unrecorded():
+                tracked.block.finish()
             for trouble in tracked.block.trouble:
                 shown.line(f"run {tracked.run.name} is kept, but its block is not whole: {trouble}")
         else:

@@ -10,10 +10,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from provenote.tracking import document, modules
@@ -303,6 +305,18 @@ class Capture:
                 self._file_position = index + 1
                 return cells[index][0]
         return None
+
+    @contextlib.contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Let displays of ours pass: a run's block is no output of its cell; it would say for ever it runs."""
+        if self._outputs is None:
+            yield
+            return
+        self._outputs.unrecorded = True
+        try:
+            yield
+        finally:
+            self._outputs.unrecorded = False
 
     # ------------------------------------------------------------------ evidence
 

@@ -207,6 +207,8 @@ class KernelOutputs:
 
     def __init__(self, shell: Any, streams: tuple[Any, Any], owner: Callable[[str], Outputs | None]) -> None:
         self._owner = owner
+        self.unrecorded = False
+        """While set, displays are not read; what was printed still is."""
         displays = (shell.display_pub, shell.displayhook)
         self.has_results = hasattr(shell.displayhook, "register_hook")
         self._displays = [one for one in displays if hasattr(one, "register_hook")]
@@ -217,10 +219,11 @@ class KernelOutputs:
             stream.pub_thread.schedule(lambda stream=stream: stream.register_hook(self._take))
 
     def _take(self, message: dict[str, Any]) -> dict[str, Any]:
-        request = (message.get("parent_header") or {}).get("msg_id", "")
-        outputs = self._owner(request)
-        if outputs is not None:
-            outputs.message(message["header"]["msg_type"], message["content"])
+        kind = message["header"]["msg_type"]
+        if kind == "stream" or not self.unrecorded:
+            outputs = self._owner((message.get("parent_header") or {}).get("msg_id", ""))
+            if outputs is not None:
+                outputs.message(kind, message["content"])
         return message
 
     def flush(self) -> None:
