@@ -308,7 +308,7 @@ class Capture:
 
     @contextlib.contextmanager
     def unrecorded(self) -> Iterator[None]:
-        """Let displays of ours pass: a run's block is no output of its cell; it would say for ever it runs."""
+        """Let displays of ours pass: a block of ours is no output of the cell, and would say it runs."""
         if self._outputs is None:
             yield
             return
