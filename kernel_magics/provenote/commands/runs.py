@@ -68,6 +68,6 @@ def show(context: Context, run: str) -> View:
     run : str
         Its name, label or id, or the start of its id or commit.
     """
-    from provenote.compare import show as one
+    from provenote.compare.show import one_run
 
-    return one.account(context.workspace, run, pictures=context.face == "notebook")
+    return one_run(context.workspace, run, pictures=context.face == "notebook")

@@ -1,4 +1,4 @@
-"""One run in full: gather what is known (`account`), lay it out (`parts_of`, pure).
+"""One run in full: what is known of it (`provenote.compare.account`) laid out as a view.
 
 The walk of lineage goes data -> run -> model: which versions were read, what was kept, which model
 versions and stages name it.
@@ -6,13 +6,12 @@ versions and stages name it.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provenote.compare import columns, numbers
+from provenote.compare.account import Account, gather
 from provenote.compare.table import data_of
 from provenote.model import SCHEMA, Row
 from provenote.view import Cell, Column, Facts, Line, Part, Picture, Role, Table, View
@@ -24,38 +23,7 @@ FEW = 12
 """Lines of a list that may be long; the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What is known of one run.
-
-    Parameters
-    ----------
-    row : Row
-    document : dict
-        Its ``run.json``; of a running one what its events say so far.
-    series : dict
-        Metric -> points ``(step, value)``.
-    parent : Row or None
-    children : list of Row
-    versions : list of (str, str)
-        Model version or stage that names this run's commit, and what it is.
-    packages : int
-        Number of packages in its lock.
-    outputs : tuple of int
-        Cells that ran, outputs and pictures among them, as stored.
-    """
-
-    row: Row
-    document: Mapping[str, Any]
-    series: Mapping[str, Sequence[tuple[Any, Any]]]
-    parent: Row | None = None
-    children: Sequence[Row] = ()
-    versions: Sequence[tuple[str, str]] = ()
-    packages: int = 0
-    outputs: tuple[int, int, int] = field(default=(0, 0, 0))
-
-
-def account(workspace: Workspace, name: str, *, pictures: bool = False, now: float | None = None) -> View:
+def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: float | None = None) -> View:
     """Show one run.
 
     Parameters
@@ -90,100 +58,6 @@ def account(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
         "versions": [{"name": version, "is": what} for version, what in found.versions],
     }
     return View(parts_of(found, time.time() if now is None else now, pictures), data, more={"account": found})
-
-
-def gather(workspace: Workspace, row: Row) -> Account:
-    """Read all that is known of a run."""
-    from provenote.stores import index
-
-    rows, _ = index.rows(workspace, everything=True)
-    family = {
-        "parent": next(
-            (each for each in rows if row.parent and each.id == row.parent and each.id != row.id), None
-        ),
-        "children": [each for each in rows if each.parent == row.id and each.id != row.id],
-    }
-    series = index.series(workspace, row)
-    if row.commit is None:
-        return Account(row, _so_far(workspace, row), series, **family)  # type: ignore[arg-type]
-    document = index.document(workspace, row.commit)
-    return Account(
-        row,
-        document,
-        series,
-        **family,  # type: ignore[arg-type]
-        versions=_versions(workspace, row.commit, str(document.get("overlay", ""))),
-        packages=_packages(_file(workspace, row.commit, "environment.txt")),
-        outputs=_outputs(_file(workspace, row.commit, "executed.ipynb")),
-    )
-
-
-def _so_far(workspace: Workspace, row: Row) -> dict[str, Any]:
-    """Return what a running run has recorded, in the form of its later document."""
-    from provenote.stores import live
-
-    folder = workspace.home / "live" / row.id
-    events = live.read_events(folder)
-    try:
-        meta = json.loads((folder / live.META).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        meta = {}
-    meta = {key: value for key, value in meta.items() if key not in ("lock", "tree")}
-    return meta | {
-        "artifacts": events.artifacts,
-        "reads": events.reads,
-        "resources": events.resources,
-        "extra": events.extra,
-    }
-
-
-def _file(workspace: Workspace, commit: str, path: str) -> bytes:
-    from provenote.git import trees
-    from provenote.stores import runs
-
-    return runs.file(trees.repository(workspace.common_dir), commit, path) or b""
-
-
-def _packages(lock: bytes) -> int:
-    return sum(b"==" in line or b" @ " in line for line in lock.splitlines() if not line.startswith(b"#"))
-
-
-def _outputs(notebook: bytes) -> tuple[int, int, int]:
-    """Count the cells, outputs and pictures of an executed notebook."""
-    try:
-        cells = json.loads(notebook)["cells"]
-        outputs = [output for cell in cells for output in cell.get("outputs", ())]
-        pictures = sum(
-            any(kind.startswith("image/") for kind in output.get("data", ())) for output in outputs
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return 0, 0, 0
-    return len(cells), len(outputs), pictures
-
-
-def _versions(workspace: Workspace, commit: str, overlay: str) -> list[tuple[str, str]]:
-    """Return the model versions and stages whose tags (in GTO's form) point at a commit.
-
-    Tags are what anybody may have set; `provenote.registry` says what was approved.
-    """
-    from provenote.compare.reference import all_tags, stage_holders
-
-    tags = all_tags(workspace)
-    start = f"{overlay}="
-    versions = [
-        (name.removeprefix(start), "version")
-        for name, target in tags
-        if target == commit and name.startswith(start) and "@" in name
-    ]
-    held = [
-        (f"{model} #{stage}", "stage")
-        for (model, stage), target in stage_holders(tags, overlay).items()
-        if target == commit
-    ]
-    return sorted(versions) + sorted(held)
-
-
-# Layout ---------------------------------------------------------------------------------------
 
 
 def parts_of(found: Account, now: float, pictures: bool = False) -> list[Part]:
