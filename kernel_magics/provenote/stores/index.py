@@ -1,7 +1,8 @@
 """The index: every finished run as a row of SQLite, keyed by commit sha. Disposable: rebuilt from Git.
 
 Refreshing costs one ``git for-each-ref`` and the reading of commits not seen before. What lives (running
-runs, annotations, names of refs) is laid over the stored rows when they are listed.
+runs, annotations, names of refs) is laid over the stored rows when they are listed. What the annotations say
+is folded once for each state of their ref.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +21,16 @@ from provenote.git import trees
 from provenote.git.command import git
 from provenote.git.command import run as git_run
 from provenote.model import Row
-from provenote.stores import live, runs
+from provenote.stores import live, noted, notes, runs
+from provenote.stores.annotation import Annotation
+from provenote.stores.marks import Annotations, Marks
 
 if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
-FORMAT = 1  # of this file; another one is thrown away and built anew
-_SCHEMA = """
+FORMAT = 2  # of this file; another one is thrown away and built anew
+_SCHEMA = (
+    """
 create table if not exists run(
   sha text primary key, id text, baseline text, started real, row text) without rowid;
 create table if not exists value(key text, number real, sha text, primary key(key, sha)) without rowid;
@@ -34,6 +39,8 @@ create index if not exists by_id on run(id);
 create table if not exists ancestor(
   head text, baseline text, inside int, primary key(head, baseline)) without rowid;
 """
+    + noted.SCHEMA
+)
 
 
 class Index:
@@ -49,6 +56,8 @@ class Index:
         self.workspace = workspace
         self._path = workspace.home / "index.sqlite"
         self._database = self._open()
+        self._notes_tip: str | None = None
+        self._annotations: tuple[str | None, Annotations] = (None, Annotations())
 
     # ------------------------------------------------------------------ keeping it fresh
 
@@ -90,17 +99,24 @@ class Index:
         refs = self._refs()
         try:
             self._add(refs.values())
-        except sqlite3.DatabaseError:  # damaged below the header: build it anew once
-            self._database.close()
-            self._remove()
-            self._database = self._open()
+        except sqlite3.DatabaseError:
+            self._renew()
             self._add(refs.values())
         return refs
 
+    def _renew(self) -> None:
+        """Build a file anew that is damaged below its header."""
+        self._database.close()
+        self._remove()
+        self._database = self._open()
+
     def _refs(self) -> dict[str, str]:
-        out = git(self.workspace.top, "for-each-ref", "--format=%(objectname) %(refname)", runs.REFS)
-        pairs = (line.split(" ", 1) for line in os.fsdecode(out).splitlines())
-        return {ref: sha for sha, ref in pairs if runs.parse_ref(ref)}
+        """Return every run's ref, and note where the annotations are: one call of Git for both."""
+        form = "--format=%(objectname) %(refname)"
+        out = git(self.workspace.top, "for-each-ref", form, runs.REFS, notes.REF)
+        found = {ref: sha for sha, ref in (line.split(" ", 1) for line in os.fsdecode(out).splitlines())}
+        self._notes_tip = found.pop(notes.REF, None)
+        return {ref: sha for ref, sha in found.items() if runs.parse_ref(ref)}
 
     def _add(self, commits: Iterable[str]) -> None:
         known = {sha for (sha,) in self._database.execute("select sha from run")}
@@ -137,6 +153,24 @@ class Index:
 
     # ------------------------------------------------------------------ reading it
 
+    def annotations(self) -> Annotations:
+        """Return what the annotations say, as of the last `refresh`."""
+        if self._annotations[0] != self._notes_tip:
+            try:
+                said = noted.load(self._database, self.workspace.common_dir, self._notes_tip)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                    raise
+                self._renew()
+                said = noted.load(self._database, self.workspace.common_dir, self._notes_tip)
+            self._annotations = self._notes_tip, said
+        return self._annotations[1]
+
+    def annotation_events(self) -> list[Annotation]:
+        """Return every event of the annotations, as of the last `refresh`."""
+        tip = self._notes_tip
+        return noted.events(self._database, self.workspace.common_dir, tip) if tip else []
+
     def finished(self, refs: Mapping[str, str], commits: Iterable[str] | None = None) -> list[Row]:
         """Return the rows of the runs that ``refs`` name: one for each run, whatever the number of its refs.
 
@@ -157,11 +191,15 @@ class Index:
             found = self._database.execute(
                 f"select sha, row from run where id is not null and sha in ({marks})", wanted
             )
+        said = self.annotations().runs
         by_id: dict[str, Row] = {}
         for sha, text in found:
             if sha in named:
-                row = Row(**json.loads(text), name=named[sha], commit=sha)
-                by_id[row.id] = row
+                fields = json.loads(text)
+                about = said.get(fields["id"])
+                if about is not None:
+                    fields |= _marked(about, fields["tags"], fields["notes"])
+                by_id[fields["id"]] = Row(**fields, name=named[sha], commit=sha)
         return list(by_id.values())
 
     def top(self, key: str, *, limit: int, descending: bool = False) -> list[str]:
@@ -194,6 +232,17 @@ class Index:
         }
 
 
+def _marked(marks: Marks, tags: list[str], texts: list[str]) -> dict[str, Any]:
+    """Return the fields of a row that annotations lay over what the run holds itself."""
+    return {
+        "tags": marks.tagged(tags),
+        "notes": [*texts, *marks.notes],
+        "starred": marks.starred,
+        "archived": marks.archived,
+        "reproduced": marks.reproduced,
+    }
+
+
 def _stored(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a run's document never changes, as the fields of a row."""
     keep = ("id", "label", "status", "reason", "started", "ended", "params", "metrics", "baseline", "parent")
@@ -215,12 +264,12 @@ def _numbers(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, float]]:
     return found
 
 
-_open: dict[tuple[int, str], Index] = {}
+_open: dict[tuple[int, int, str], Index] = {}
 
 
 def of(workspace: Workspace) -> Index:
-    """Return the index of a workspace, opened once per process."""
-    key = (os.getpid(), str(workspace.common_dir))
+    """Return the index of a workspace, opened once per process and thread (a live block has its own)."""
+    key = (os.getpid(), threading.get_ident(), str(workspace.common_dir))
     if key not in _open:
         _open[key] = Index(workspace)
     index = _open[key]
@@ -232,6 +281,9 @@ def rows(
     workspace: Workspace, *, everything: bool = False, branch: str | None = None
 ) -> tuple[list[Row], int]:
     """Return the runs, newest first, and how many are hidden.
+
+    Archived runs are among them, marked so: a listing that nobody asked for them passes them over and counts
+    them (`provenote.compare.selection.select`).
 
     Parameters
     ----------
@@ -251,7 +303,8 @@ def rows(
     refs = index.refresh()
     found = index.finished(refs)
     there = {row.id for row in found}
-    found += [_live_row(run, problem) for run, problem in going if run.meta["id"] not in there]
+    said = index.annotations().runs
+    found += [_live_row(run, problem, said) for run, problem in going if run.meta["id"] not in there]
     found.sort(key=lambda row: -row.started)
     if everything:
         return found, 0
@@ -272,10 +325,11 @@ def _commit(workspace: Workspace, branch: str | None) -> str | None:
     return commit
 
 
-def _live_row(run: live.LiveRun, problem: str | None) -> Row:
+def _live_row(run: live.LiveRun, problem: str | None, said: Mapping[str, Marks]) -> Row:
     """Return the row of a run that is not a commit yet."""
     events = live.read_events(run.folder)
     meta = run.meta
+    marked = _marked(said.get(meta["id"], Marks()), events.tags, events.notes)
     return Row(
         id=meta["id"],
         name=meta["name"],
@@ -288,8 +342,7 @@ def _live_row(run: live.LiveRun, problem: str | None) -> Row:
         metrics=events.metrics,
         baseline=meta["baseline"],
         parent=meta.get("parent"),
-        tags=events.tags,
-        notes=events.notes,
+        **marked,
     )
 
 
@@ -301,7 +354,11 @@ def find(workspace: Workspace, name: str) -> Row:
     UsageError
         If there is none, or more than one.
     """
-    everything, _ = rows(workspace, everything=True)
+    return choose(rows(workspace, everything=True)[0], name)
+
+
+def choose(everything: list[Row], name: str) -> Row:
+    """Return the row called ``name`` as `find` does, among those already read."""
     exact = [row for row in everything if name in (row.name, row.id, row.commit)]
     if not exact:
         labelled = [row for row in everything if row.label == name]
@@ -337,6 +394,13 @@ def document(workspace: Workspace, commit: str) -> dict[str, Any]:
     if found is None:
         raise UsageError(f"commit {commit[:12]} holds no run of Provenote")
     return found
+
+
+def annotated(workspace: Workspace) -> Annotations:
+    """Return what the annotations of a repository say: of runs by id, and of refs that are gone."""
+    index = of(workspace)
+    index.refresh()
+    return index.annotations()
 
 
 def series(workspace: Workspace, row: Row) -> dict[str, list[tuple[Any, Any]]]:
