@@ -301,9 +301,7 @@ def test_a_kernel_that_cannot_start_is_a_broken_world(repo, monkeypatch):
     assert view.status == 3
     assert view.data["reason"] == "the kernel 'broken' did not start (exit status 1)"
     assert "no kernel here" in verbs.job_logs(Context(), view.data["id"]).data["log"]
-    assert row(
-        launch.JobResult(view.data["id"], folder.find(workspace.find().home, view.data["id"]).state(), None)
-    )
+    assert index.find(workspace.find(), view.data["run"]).status == "failed"
     assert job_processes(view.data["id"]) == []
 
 
