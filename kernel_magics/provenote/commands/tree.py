@@ -28,6 +28,7 @@ JOURNEYS = {
     "tracking": "track",
     "runs": "runs show",
     "travel": "restore",
+    "sharing": "star unstar tag untag note archive unarchive pin unpin undo sync",
     "data": "data",
     "jobs": "job sweep jobs",
     "registry": "promote inbox approve reject withdraw release rollback recall override models verify audit comment policy",

@@ -1,0 +1,280 @@
+"""Verbs about finished runs (star, tag, note, archive, pin, undo), and the exchange with colleagues."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from provenote.commands.tree import Context, verb
+from provenote.errors import UsageError
+from provenote.view import Cell, Column, Line, Table, View
+
+if TYPE_CHECKING:
+    from provenote.model import Row
+    from provenote.stores.annotation import Word
+
+_SHOWN = 3
+_FINISHED_ONLY = ("archive", "pin")
+
+
+@verb("star")
+def star(context: Context, *runs: str) -> View:
+    """Star runs: `provenote runs starred` lists them.
+
+    Parameters
+    ----------
+    runs : str
+        Names, labels or ids, or starts of ids or commits.
+    """
+    return _mark(context, "star", runs, "starred")
+
+
+@verb("unstar")
+def unstar(context: Context, *runs: str) -> View:
+    """Take the star from runs.
+
+    Parameters
+    ----------
+    runs : str
+        Names, labels or ids, or starts of ids or commits.
+    """
+    return _mark(context, "unstar", runs, "no longer starred")
+
+
+@verb("tag")
+def tag(context: Context, run: str, *tags: str) -> View:
+    """Add tags to a run: `provenote runs "tags ~ best"` lists those that have one.
+
+    Parameters
+    ----------
+    run : str
+        Its name, label or id, or the start of its id or commit.
+    tags : str
+        Words.
+    """
+    from provenote.stores import annotating
+
+    row = _rows(context, "tag", [run])[0]
+    annotating.say(context.workspace, "tag", [row.id], tags=tags)
+    return _said("tag", [row], f"tagged {', '.join(tags)}")
+
+
+@verb("untag")
+def untag(context: Context, run: str, *tags: str) -> View:
+    """Take tags from a run.
+
+    Parameters
+    ----------
+    run : str
+        Its name, label or id, or the start of its id or commit.
+    tags : str
+        Tags that it has.
+    """
+    from provenote.stores import annotating
+
+    row = _rows(context, "untag", [run])[0]
+    unknown = [each for each in tags if each not in row.tags]
+    if unknown:
+        there = f"It has {', '.join(row.tags)}" if row.tags else f"Add one: `provenote tag {row.name} TAG`"
+        raise UsageError(f"{row.name} has no tag {', '.join(map(repr, unknown))}", there)
+    annotating.say(context.workspace, "untag", [row.id], tags=tags)
+    return _said("untag", [row], f"no longer tagged {', '.join(tags)}")
+
+
+@verb("note")
+def note(context: Context, run: str, *text: str) -> View:
+    """Add a note to a run.
+
+    Parameters
+    ----------
+    run : str
+        Its name, label or id, or the start of its id or commit.
+    text : str
+        What is to be remembered; several words are joined.
+    """
+    from provenote.stores import annotating
+
+    row = _rows(context, "note", [run])[0]
+    annotating.say(context.workspace, "note", [row.id], text=" ".join(text))
+    return _said("note", [row], "noted")
+
+
+@verb("archive")
+def archive(context: Context, *runs: str) -> View:
+    """Archive runs: listings pass over them unless asked (`-A`); nothing is deleted.
+
+    Parameters
+    ----------
+    runs : str
+        Names, labels or ids, or starts of ids or commits.
+    """
+    return _mark(context, "archive", runs, "archived")
+
+
+@verb("unarchive")
+def unarchive(context: Context, *runs: str) -> View:
+    """Bring archived runs back into listings.
+
+    Parameters
+    ----------
+    runs : str
+        Names, labels or ids, or starts of ids or commits.
+    """
+    return _mark(context, "unarchive", runs, "no longer archived")
+
+
+@verb("pin")
+def pin(context: Context, *runs: str) -> View:
+    """Pin runs: their artifacts are kept when space is made.
+
+    Parameters
+    ----------
+    runs : str
+        Names, labels or ids, or starts of ids or commits.
+    """
+    return _mark(context, "pin", runs, "pinned")
+
+
+@verb("unpin")
+def unpin(context: Context, *runs: str) -> View:
+    """Let go of pinned runs.
+
+    Parameters
+    ----------
+    runs : str
+        Names, labels or ids, or starts of ids or commits.
+    """
+    return _mark(context, "unpin", runs, "no longer pinned")
+
+
+@verb("undo")
+def undo(context: Context) -> View:
+    """Take back the last thing you said about runs: a star, tag, note, archive or pin.
+
+    Said again, it takes back the one before. What others said stays.
+    """
+    from provenote.stores import annotating, index
+
+    back = annotating.undo(context.workspace)
+    about = {run for event in back for run in event.runs}
+    rows = [row for row in index.rows(context.workspace, everything=True)[0] if row.id in about]
+    data = {"undone": back[-1].type, "runs": [row.name for row in rows]}
+    return View([Line(f"{back[-1].type} taken back: {_names(rows) or 'runs that are not here'}", "ok")], data)
+
+
+@verb("sync")
+def sync(
+    context: Context,
+    remote: str | None = None,
+    *,
+    data: bool = False,
+    status: bool = False,
+    removals: bool = False,
+) -> View:
+    """Exchange runs, annotations, governance and reviews with a Git remote, so that both sides hold the same.
+
+    Nothing of a colleague's is overwritten. A run that was removed or renamed here since the last sync is
+    removed or renamed for everyone; no branch of yours and no file is touched. Stopped at any moment, the
+    next sync goes on.
+
+    Parameters
+    ----------
+    remote : str
+        Name or address of the Git remote; default: the branch's upstream, else origin, else the only one.
+    data : bool
+        Also carry the bytes of data and artifacts, with the DVC remote.
+    status : bool
+        Exchange nothing: show what was where at the last sync.
+    removals : bool
+        Many runs that are gone from here were removed on purpose.
+    """
+    if status:
+        return _status(context)
+    from provenote import sharing
+
+    ask = context.face == "terminal" and context.confirm is not None
+    account = sharing.sync(
+        context.workspace, remote, data=data, removals=removals, ask=ask, tell=context.tell
+    )
+    first, *more = account.lines()
+    parts = [Line(first, "ok"), *(Line(text) for text in more)]
+    parts += [Line(text, "failed") for text in account.refusals()]
+    return View(parts, account.to_json(), status=0 if account.whole else 3)
+
+
+def _mark(context: Context, word: Word, names: Sequence[str], done: str) -> View:
+    from provenote.stores import annotating
+
+    rows = _rows(context, word, names)
+    annotating.say(context.workspace, word, [row.id for row in rows])
+    return _said(word, rows, done)
+
+
+def _rows(context: Context, word: str, names: Sequence[str]) -> list[Row]:
+    """Return the runs that are named; all of them, or none is annotated."""
+    from provenote.stores import index
+
+    if not names:
+        raise UsageError("no run is named", f"As: `provenote {word} RUN`; all runs: `provenote runs`")
+    everything = index.rows(context.workspace, everything=True)[0]
+    rows = [index.choose(everything, name) for name in names]
+    going = [row.name for row in rows if row.commit is None]
+    if going and word in _FINISHED_ONLY:
+        raise UsageError(f"{going[0]} is still running", f"When it has ended: `provenote {word} {going[0]}`")
+    return rows
+
+
+def _said(word: str, rows: Sequence[Row], done: str) -> View:
+    names = [row.name for row in rows]
+    return View(
+        [Line(f"{_names(rows)} {done}", "ok", aside="`provenote undo`")], {"said": word, "runs": names}
+    )
+
+
+def _names(rows: Sequence[Row]) -> str:
+    names = list(dict.fromkeys(row.name for row in rows))
+    few = ", ".join(names[:_SHOWN])
+    return few if len(names) <= _SHOWN else f"{few} and {len(names) - _SHOWN} more"
+
+
+def _status(context: Context) -> View:
+    """Show each remote as it was last seen, beside what is here."""
+    from provenote.sharing import memory, refs, transport
+
+    place = context.workspace
+    here = {ref: commit for ref, commit in refs.read(place.top).runs.items() if ref.startswith("refs/exps/")}
+    rows, data = [], []
+    for remote in memory.remotes(place):
+        there = transport.runs_of(remote.refs)
+        both = sum(there.get(ref) == commit for ref, commit in here.items())
+        wait, more = len(here) - both, sum(here.get(ref) != commit for ref, commit in there.items())
+        hours = max(0.0, time.time() - remote.at) / 3600
+        rows.append(
+            [
+                Cell(remote.name, "code", remote.url),
+                Cell(f"{both:,}"),
+                Cell(f"{wait:,}", "warn" if wait else "muted"),
+                Cell(f"{more:,}", "muted"),
+                Cell(f"{hours:.1f}", "muted"),
+            ]
+        )
+        data.append(
+            {
+                "remote": remote.name,
+                "url": remote.url,
+                "at": remote.at,
+                "both": both,
+                "waiting": wait,
+                "only_there": more,
+            }
+        )
+    columns = [
+        Column("remote"),
+        Column("runs on both sides", "right"),
+        Column("wait here", "right"),
+        Column("only there", "right"),
+        Column("hours ago", "right"),
+    ]
+    empty = "Nothing was exchanged yet. Do it: `provenote sync`"
+    return View([Table(columns, rows, empty=empty)], {"runs": len(here), "remotes": data})

@@ -1,0 +1,360 @@
+"""Exchange with one remote: look, take, unite, give, and again whenever somebody else was quicker.
+
+Killed between any two steps, the next exchange goes on from what the refs, the annotations and `memory` say:
+
+1. What the user removed or renamed since the last exchange is said in an annotation (`plan.departures`).
+2. The remote is asked for its refs once; what is lacking here comes in one fetch.
+3. Annotations and ledgers unite by their own rules; refs that others removed are dropped here.
+4. What the remote lacks is sent, then what is gone is deleted there while it still points where it did.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provenote.errors import Refused, WorldError
+from provenote.events import Progress, Tell, silent
+from provenote.git import command, trees
+from provenote.sharing import account as accounts
+from provenote.sharing import cargo, memory, plan, refs, transport, versions
+from provenote.sharing.account import Account
+from provenote.sharing.memory import Memory
+from provenote.sharing.refs import Here
+from provenote.sharing.transport import Offer, Raced, Remote, Unreachable
+from provenote.stores import annotating, index, ledger, notes, runs
+from provenote.stores.ledger import Ledger
+from provenote.stores.marks import Annotations
+from provenote.workspace import Workspace
+
+TRIES = 40
+MANY = 50
+"""So many runs that vanished at once may have been lost rather than removed: a person is asked."""
+
+
+def sync(
+    workspace: Workspace,
+    remote: str | None = None,
+    *,
+    data: bool = False,
+    removals: bool = False,
+    ask: bool = False,
+    tell: Tell = silent,
+) -> Account:
+    """Exchange runs, annotations, governance and reviews with a Git remote until both sides hold the same.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    remote : str, optional
+        Name or address; by default the branch's upstream, else ``origin``, else the only remote.
+    data : bool
+        Also the bytes of data and artifacts, with the DVC remote.
+    removals : bool
+        Many runs that are gone from here were removed on purpose.
+    ask : bool
+        Whether a person may be asked for a password at the terminal.
+    tell : Tell
+        Where progress goes.
+
+    Returns
+    -------
+    Account
+        What was exchanged, and what the remote refused.
+
+    Raises
+    ------
+    UsageError
+        If there is no such remote.
+    Refused
+        If many runs vanished from here.
+    WorldError
+        If the remote does not answer; what waits is safe here.
+    """
+    if data:
+        cargo.check(workspace)
+    whom = transport.choose(workspace.top, remote, ask=ask)
+    label = f"sync with {whom.name}"
+    journey = _Journey(workspace, whom, Account(whom.name, whom.url), tell, label)
+    tell(Progress(label, detail="look"))
+    try:
+        with memory.alone(workspace):
+            runs.close_dead(workspace.common_dir, workspace.home)
+            journey.tell_departures(removals)
+            journey.exchange_until_equal()
+        if data:
+            cargo.carry(workspace, journey.account, tell)
+    except BaseException:
+        tell(Progress(label, state="failed"))
+        raise
+    tell(Progress(label, done=1, total=1, state="done"))
+    return journey.account
+
+
+@dataclass(slots=True)
+class _Journey:
+    """One exchange: where, whom with, and what came of it so far."""
+
+    workspace: Workspace
+    remote: Remote
+    account: Account
+    tell: Tell
+    label: str
+
+    # ------------------------------------------------------------------ before the network
+
+    def tell_departures(self, removals: bool) -> None:
+        """Say in annotations what was removed, renamed or brought back here."""
+        here, known = refs.read(self.workspace.top), memory.load(self.workspace)
+        gone = index.annotated(self.workspace).gone
+        told = {ref: commit for ref, commit in known.refs.items() if ref.startswith(f"{runs.REFS}/")}
+        left = [
+            each
+            for each in plan.departures(told, here.runs, here.kept)
+            if (each.ref, each.commit) not in gone
+        ]
+        removed = sum(each.to is None for each in left)
+        if removed > MANY and removed * 2 > len(told) and not removals:
+            fetch = f"`git fetch {self.remote.name} 'refs/exps/*:refs/exps/*'`"
+            raise Refused(
+                f"{removed:,} of the {len(told):,} runs of the last sync are gone from here; nothing was sent",
+                f"If you removed them: `provenote sync --removals`. If not, {fetch} brings them back",
+            )
+        moves = [
+            (
+                "removed" if each.to is None else "renamed",
+                self._ids(each.commit),
+                {"ref": each.ref, "commit": each.commit, "to": each.to},
+            )
+            for each in left
+        ]
+        back = plan.revivals(here.runs, gone, known.obeyed)
+        moves += [("revived", self._ids(commit), {"ref": ref, "commit": commit}) for ref, commit in back]
+        annotating.depart(self.workspace, moves)
+        self.account.told.update({each.ref: each.to for each in left})
+        self.account.told.update({ref: ref for ref, _ in back})
+
+    def _ids(self, commit: str) -> list[str]:
+        run = runs.run_id(trees.repository(self.workspace.common_dir), commit)
+        return [run] if run else []
+
+    # ------------------------------------------------------------------ with it
+
+    def exchange_until_equal(self) -> None:
+        """Exchange, again and again while somebody else is quicker."""
+        for attempt in range(TRIES):
+            try:
+                if self._exchange():
+                    return
+            except Raced:
+                pass
+            except Unreachable as error:
+                raise self._waiting(error) from error
+            time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))
+        raise WorldError(f"others write to {self.remote.name} all the time", "Try again: nothing is lost")
+
+    def _exchange(self) -> bool:
+        """Make both sides equal once; False when somebody else moved something meanwhile."""
+        here, said = self._settle()
+        there = transport.listing(self.remote)
+        self._remember(there)
+        wanted = self._plan(here, there, said)
+        self._step_aside(wanted, here)
+        self._fetch(wanted, here, there)
+        united = self._unite_notes(there)
+        here, said = self._settle()
+        if self._plan(here, there, said).receive:
+            return False  # a name was freed: what bears it on the remote comes with the next look
+        return self._send(here, there, said, united)
+
+    def _settle(self) -> tuple[Here, Annotations]:
+        """Drop here what is gone, and remember what this clone has."""
+        here, known = refs.read(self.workspace.top), memory.load(self.workspace)
+        said = index.annotated(self.workspace)
+        dropped = plan.drops(here.runs, said.gone, known.obeyed)
+        dropped.update({ref: commit for ref, commit in here.runs.items() if commit in here.kept})
+        made = plan.successors(dropped, here.runs, said.gone)
+        refs.move(self.workspace.top, made, dropped.items())
+        self.account.followed |= set(dropped) - set(self.account.told)
+        left = {ref: commit for ref, commit in here.runs.items() if ref not in dropped} | made
+        obeyed = frozenset(pair for pair in said.gone if left.get(pair[0]) != pair[1] or pair in known.obeyed)
+        now = Memory(left, obeyed)
+        if now != known:
+            memory.save(self.workspace, now)
+        return Here(left, here.kept, here.others), said
+
+    def _plan(self, here: Here, there: Mapping[str, str], said: Annotations) -> plan.Plan:
+        return plan.plan(here.runs, transport.runs_of(there), said.gone, here.kept)
+
+    def _step_aside(self, wanted: plan.Plan, here: Here) -> None:
+        made = {to: here.runs[ref] for ref, to in wanted.aside.items() if to not in here.runs}
+        refs.move(self.workspace.top, made, [(ref, here.runs[ref]) for ref in wanted.aside])
+        self.account.aside.update(wanted.aside)
+
+    def _fetch(self, wanted: plan.Plan, here: Here, there: Mapping[str, str]) -> None:
+        """Take all that is lacking here in one call, then the tags that the ledger asks for."""
+        specs = [f"{ref}:{ref}" for ref in wanted.receive]
+        beside = [notes.REF, *(f"refs/heads/{branch}" for branch in transport.BRANCHES)]
+        specs += [f"+{ref}:{self.remote.beside(ref)}" for ref in beside if self._news(ref, here, there)]
+        if specs:
+            self.tell(Progress(self.label, detail=f"receive {len(specs):,} refs"))
+            transport.fetch(self.remote, specs)
+        self.account.received |= set(wanted.receive)
+        for branch in transport.BRANCHES:
+            self._unite_branch(branch, here, there)
+        asked = self._asked()
+        lacking = versions.to_receive(asked, here.others, there)
+        transport.fetch(self.remote, [f"{ref}:{ref}" for ref in lacking])
+        self.account.tags |= {ref.removeprefix(versions.PREFIX) for ref in lacking}
+        for name in versions.differing(asked, here.others, there):
+            self._problem(
+                f"the tag {name} here and on {self.remote.name} differ; both stay. See: `provenote verify`"
+            )
+
+    def _news(self, ref: str, here: Here, there: Mapping[str, str]) -> bool:
+        """Whether the remote's branch (or annotations) holds something that ours does not."""
+        its, ours = there.get(ref), here.others.get(ref)
+        if its is None or its == ours:
+            return False
+        return ours is None or not _holds(self.workspace, its, ours)
+
+    def _unite_branch(self, branch: str, here: Here, there: Mapping[str, str]) -> None:
+        ref = f"refs/heads/{branch}"
+        if not self._news(ref, here, there):
+            return
+        its = command.resolve(self.workspace.top, self.remote.beside(ref))
+        if its is None:
+            self._problem(f"{branch} on {self.remote.name} is no branch of commits, so it was left alone")
+            return
+        try:
+            Ledger(self.workspace.top, branch).unite(its)
+        except Refused as error:
+            self._problem(f"{branch} was not exchanged: {error.line}")
+            return
+        self._branch(branch, "received")
+
+    def _unite_notes(self, there: Mapping[str, str]) -> bool:
+        """Take in the remote's annotations; False when they cannot be read, so that ours wait."""
+        its = there.get(notes.REF)
+        ours = notes.tip(self.workspace.top)
+        if its is None or its == ours:
+            return True
+        beside = self.remote.beside(notes.REF)
+        commit = (
+            its if ours and _holds(self.workspace, its, ours) else command.resolve(self.workspace.top, beside)
+        )
+        if commit is None:
+            self._problem(f"the annotations on {self.remote.name} cannot be read, so those here wait")
+            return False
+        self.account.heard += notes.unite(self.workspace.common_dir, commit).received
+        return True
+
+    # ------------------------------------------------------------------ giving
+
+    def _send(self, here: Here, there: Mapping[str, str], said: Annotations, united: bool) -> bool:
+        wanted = self._plan(here, there, said)
+        now = dict(there)
+        offers = [Offer(ref, commit) for ref, commit in wanted.send.items()]
+        offers += [Offer(ref, new, old) for ref, (new, old) in wanted.replace.items()]
+        told = here.others.get(notes.REF)
+        if told is not None and united and told != there.get(notes.REF):
+            offers.append(Offer(notes.REF, told))
+        if offers:
+            self.tell(Progress(self.label, detail=f"send {len(offers):,} refs"))
+        new = self._new_annotations(told, there.get(notes.REF)) if offers and told else 0
+        answers = self._offer(offers, now)
+        self.account.sent |= {ref for ref in answers.taken if ref != notes.REF}
+        self.account.said += new if notes.REF in answers.taken else 0
+        # A removal is deleted there once it is told there: else another clone would bring it back.
+        telling = united and notes.REF not in answers.refused
+        deletes = [Offer(ref, None, old) for ref, old in wanted.delete.items() if telling]
+        answers.add(self._offer(deletes, now))
+        self.account.cleared |= set(wanted.delete) & set(answers.taken)
+        for branch in transport.BRANCHES:
+            answers.add(self._send_branch(branch, here, there, now))
+        self._remember(now)
+        self.account.waiting = answers.refused
+        return not answers.raced
+
+    def _send_branch(
+        self, branch: str, here: Here, there: Mapping[str, str], now: dict[str, str]
+    ) -> transport.Answers:
+        """Give one append-only branch, and with governance the tags that it asks for: all or none."""
+        ref = f"refs/heads/{branch}"
+        tip = here.others.get(ref)
+        its = there.get(ref)
+        offers = []
+        if tip is not None and tip != its and (its is None or _holds(self.workspace, its, tip)):
+            offers.append(Offer(ref, tip))
+        if branch == ledger.GOVERNANCE and tip is not None and (offers or tip == its):
+            tags = versions.to_send(self._asked(), here.others, there)
+            offers = [*(Offer(tag, oid) for tag, oid in sorted(tags.items())), *offers]
+        answers = self._offer(offers, now, together=True)
+        if ref in answers.taken:
+            self._branch(branch, "sent")
+        self.account.tags |= {
+            tag.removeprefix(versions.PREFIX) for tag in answers.taken if tag.startswith(versions.PREFIX)
+        }
+        return answers
+
+    def _offer(
+        self, offers: list[Offer], now: dict[str, str], *, together: bool = False
+    ) -> transport.Answers:
+        answers = transport.offer(self.remote, offers, together=together)
+        by_ref = {each.ref: each.new for each in offers}
+        for ref in answers.taken:
+            new = by_ref[ref]
+            if new is None:
+                now.pop(ref, None)
+            else:
+                now[ref] = new
+        return answers
+
+    # ------------------------------------------------------------------ small things
+
+    def _asked(self) -> versions.Asked:
+        own = Ledger(self.workspace.top)
+        tip = own.tip()
+        return versions.asked(own, tip) if tip else versions.Asked()
+
+    def _branch(self, branch: str, how: str) -> None:
+        before = self.account.branches.get(branch)
+        self.account.branches[branch] = how if before in (None, how) else "sent and received"
+
+    def _problem(self, text: str) -> None:
+        if text not in self.account.problems:
+            self.account.problems.append(text)
+
+    def _new_annotations(self, told: str, its: str | None) -> int:
+        known = its if its and _holds(self.workspace, its, told) else None
+        return len(notes.ids(self.workspace.top, told).keys() - notes.ids(self.workspace.top, known).keys())
+
+    def _remember(self, there: Mapping[str, str]) -> None:
+        kept = {ref: oid for ref, oid in there.items() if not ref.startswith(versions.PREFIX)}
+        memory.remember(self.workspace, self.remote.slug, self.remote.name, self.remote.url, kept)
+
+    def _waiting(self, error: Unreachable) -> WorldError:
+        """Say what waits here, and that it is safe."""
+        seen = memory.seen(self.workspace, self.remote.slug)
+        there = seen.refs if seen else {}
+        here = refs.read(self.workspace.top)
+        wait = [ref for ref, oid in here.runs.items() if there.get(ref) != oid]
+        branches = [f"refs/heads/{branch}" for branch in transport.BRANCHES]
+        wait += [ref for ref in branches if ref in here.others and here.others[ref] != there.get(ref)]
+        told = here.others.get(notes.REF)
+        count = self._new_annotations(told, there.get(notes.REF)) if told else 0
+        what = accounts.waiting(wait, count)
+        if what == "nothing":
+            return Unreachable(f"{error.what}; nothing of this clone waits", "Try again: `provenote sync`")
+        one = len(wait) + count == 1
+        safe = f"{what} {'waits' if one else 'wait'} here, nothing is lost"
+        return Unreachable(
+            f"{error.what}; {safe}", f"{'It goes' if one else 'They go'} with the next `provenote sync`"
+        )
+
+
+def _holds(workspace: Workspace, commit: str, of: str) -> bool:
+    """Whether ``commit`` is known here and in the history of ``of``."""
+    return command.run(workspace.top, "merge-base", "--is-ancestor", commit, of).returncode == 0

@@ -1,0 +1,77 @@
+"""The refs of this clone that an exchange reads and moves: all read in one call, all moved or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provenote.git import command
+from provenote.sharing import transport
+from provenote.sharing.plan import Element
+from provenote.stores import notes
+
+ARCHIVE = "refs/provenote/archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What this clone has.
+
+    Parameters
+    ----------
+    runs : mapping of str to str
+        Runs, plain experiments of DVC, and archives: commit by ref.
+    kept : frozenset of str
+        Commits of runs that an archive holds.
+    others : mapping of str to str
+        Annotations, our branches, and tags: object by ref; what a tag points to under its name and ``^{}``.
+    """
+
+    runs: Mapping[str, str]
+    kept: frozenset[str]
+    others: Mapping[str, str]
+
+
+def read(folder: Path) -> Here:
+    """Return the refs of a repository that may travel."""
+    branches = [f"refs/heads/{branch}" for branch in transport.BRANCHES]
+    wanted = ["refs/exps", ARCHIVE, notes.REF, *branches, "refs/tags"]
+    form = "%(refname)%00%(objectname)%00%(*objectname)"
+    found: dict[str, str] = {}
+    for line in os.fsdecode(command.git(folder, "for-each-ref", f"--format={form}", *wanted)).splitlines():
+        ref, oid, peeled = line.split("\0")
+        found[ref] = oid
+        if peeled:
+            found[f"{ref}^{{}}"] = peeled
+    kept: frozenset[str] = frozenset()
+    if any(ref.startswith(f"{ARCHIVE}/") for ref in found):
+        parents = command.git(folder, "for-each-ref", "--format=%(parent)", ARCHIVE)
+        kept = frozenset(parents.decode().split())
+    travelling = transport.runs_of(found)
+    return Here(travelling, kept, {ref: oid for ref, oid in found.items() if ref not in travelling})
+
+
+def move(folder: Path, made: Mapping[str, str], dropped: Iterable[Element]) -> None:
+    """Create refs that must not exist and delete refs that must still point where they did: all or none.
+
+    Raises
+    ------
+    Raced
+        If another process moved one of them meanwhile.
+    WorldError
+        If the repository cannot be written.
+    """
+    lines = [f"create {ref}\0{commit}\0" for ref, commit in made.items()]
+    lines += [f"delete {ref}\0{commit}\0" for ref, commit in dropped]
+    if not lines:
+        return
+    answer = command.run(folder, "update-ref", "--stdin", "-z", given=os.fsencode("".join(lines)))
+    if answer.returncode == 0:
+        return
+    said = answer.stderr
+    raced = (b"but expected", b"already exists", b"unable to resolve", b".lock': File exists")
+    if any(word in said for word in raced):
+        raise transport.Raced(said.decode(errors="replace"))
+    raise command.failure(["update-ref"], said)
