@@ -119,7 +119,7 @@ class _Journey:
         if removed > MANY and removed * 2 > len(told) and not removals:
             fetch = f"`git fetch {self.remote.name} 'refs/exps/*:refs/exps/*'`"
             raise Refused(
-                f"{removed:,} of the {len(told):,} runs of the last sync are gone from here; nothing was sent",
+                f"{removed:,} of the {len(told):,} runs of the last sync are gone here; nothing was sent",
                 f"If you removed them: `provenote sync --removals`. If not, {fetch} brings them back",
             )
         moves = [
