@@ -77,7 +77,7 @@ class Plan:
         lines = ["You sign exactly this:"]
         lines += [f"  {name:<{width}}  {visible(value)}" for name, value in pairs]
         lines += [f"  {number}. {visible(act.words)}" for number, act in enumerate(self.acts, 1)]
-        return "\n".join([*lines, "Type the model's name to sign:"])
+        return "\n".join(lines)
 
 
 def renewed(promotion: Promotion, registry: Registry) -> Promotion:

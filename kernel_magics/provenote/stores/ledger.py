@@ -5,7 +5,7 @@
 - `append` adds files in one commit and moves the branch only if nobody did meanwhile; else it tries again.
 - `read` refuses a branch in whose history any commit changed or removed a file, and one that is shallow:
   it returns the whole truth or none of it.
-- `exchange` fetches, unites and pushes until both sides are equal.
+- `unite` takes in what another clone has; `provenote.sharing` fetches and pushes.
 
 The ledger knows no event: `provenote.registry` gives the files their meaning. Only Git's own commands are
 used, so SHA-256 repositories work too; replaced objects (`git replace`) are not honoured.
@@ -214,64 +214,7 @@ class Ledger:
             _pause(attempt)
         raise WorldError("the governance ledger is being written all the time", "Try again: nothing is lost")
 
-    def exchange(self, remote: str = "origin", *extra: str) -> str:
-        """Fetch, unite and push until this clone and the remote hold the same; return the commit.
-
-        Parameters
-        ----------
-        remote : str
-            Name of the Git remote.
-        *extra : str
-            Further refspecs that land with the branch or not at all, as tags.
-
-        Raises
-        ------
-        WorldError
-            If the remote cannot be reached or refuses the push; nothing is lost here.
-        """
-        for attempt in range(TRIES):
-            theirs = self.fetch(remote)
-            tip = self.unite(theirs) if theirs else self.tip()
-            if tip is None:
-                raise Refused(
-                    "neither this clone nor the remote has a governance ledger",
-                    "Start one: `provenote init --solo`",
-                )
-            if tip == theirs and not extra:
-                return tip
-            push = ["push", "--quiet", "--porcelain", "--atomic", remote, f"{tip}:{self.ref}", *extra]
-            answer = command.run(self.folder, *push, env=_ENVIRONMENT)
-            if answer.returncode == 0:
-                self._git("update-ref", self._remote_ref(remote), tip)
-                return tip
-            said = (answer.stdout + answer.stderr).decode(errors="replace")
-            if not any(
-                word in said
-                for word in ("fetch first", "non-fast-forward", "lock", "incorrect old", "stale info")
-            ):
-                raise _not_pushed(remote, said)
-            _pause(attempt)
-        raise WorldError(f"others write the ledger on {remote} all the time", "Try again: nothing is lost")
-
-    def fetch(self, remote: str = "origin") -> str | None:
-        """Fetch the remote's branch beside ours and return its commit, or None when it has none."""
-        ask = command.run(self.folder, "ls-remote", "--exit-code", remote, self.ref, env=_ENVIRONMENT)
-        if ask.returncode == 2:
-            return None
-        if ask.returncode:
-            raise command.failure(["fetch", remote], ask.stderr)
-        answer = command.run(
-            self.folder, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
-            f"+{self.ref}:{self._remote_ref(remote)}", env=_ENVIRONMENT,
-        )  # fmt: skip
-        if answer.returncode:
-            raise command.failure(["fetch", remote], answer.stderr)
-        return self._resolve(self._remote_ref(remote))
-
     # ------------------------------------------------------------------ Git
-
-    def _remote_ref(self, remote: str) -> str:
-        return f"refs/remotes/{remote}/{self.branch}"
 
     def _git(self, *arguments: str, given: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
         return command.git(self.folder, *arguments, given=given, env={**_ENVIRONMENT, **(env or {})})
@@ -359,12 +302,3 @@ def _quoted(path: str) -> bytes:
     raw = path.encode("utf-8", "surrogateescape")
     plain = all(32 < byte < 127 and byte not in b'"\\' for byte in raw)
     return raw if plain else b'"' + b"".join(b"\\%03o" % byte for byte in raw) + b'"'
-
-
-def _not_pushed(remote: str, said: str) -> WorldError:
-    lines = [line for line in said.splitlines() if line.startswith(("remote:", "!", "fatal:", "error:"))]
-    why = " ".join(lines[:2]) or "no reason given"
-    return WorldError(
-        f"the remote {remote} refused the ledger: {why}",
-        "Nothing is lost: it goes with the next `provenote sync`",
-    )
