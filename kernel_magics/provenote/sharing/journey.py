@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from provenote.errors import Refused, WorldError
@@ -161,12 +161,17 @@ class _Journey:
         there = transport.listing(self.remote)
         self._remember(there)
         wanted = self._plan(here, there, said)
-        self._step_aside(wanted, here)
-        self._fetch(wanted, here, there)
+        # Where one name stands for two runs, the annotations may know that one is gone: they come first.
+        self._fetch([ref for ref in wanted.receive if ref not in wanted.aside], here, there)
         united = self._unite_notes(there)
         here, said = self._settle()
-        if self._plan(here, there, said).receive:
-            return False  # a name was freed: what bears it on the remote comes with the next look
+        wanted = self._plan(here, there, said)
+        if wanted.receive:
+            self._step_aside(wanted, here)
+            self._receive(wanted.receive)
+            here, said = self._settle()
+            if self._plan(here, there, said).receive:
+                return False
         return self._send(here, there, said, united)
 
     def _settle(self) -> tuple[Here, Annotations]:
@@ -193,21 +198,25 @@ class _Journey:
         refs.move(self.workspace.top, made, [(ref, here.runs[ref]) for ref in wanted.aside])
         self.account.aside.update(wanted.aside)
 
-    def _fetch(self, wanted: plan.Plan, here: Here, there: Mapping[str, str]) -> None:
-        """Take all that is lacking here in one call, then the tags that the ledger asks for."""
-        specs = [f"{ref}:{ref}" for ref in wanted.receive]
-        beside = [notes.REF, *(f"refs/heads/{branch}" for branch in transport.BRANCHES)]
-        specs += [f"+{ref}:{self.remote.beside(ref)}" for ref in beside if self._news(ref, here, there)]
+    def _receive(self, lacking: Sequence[str], more: Sequence[str] = ()) -> None:
+        specs = [*(f"{ref}:{ref}" for ref in lacking), *more]
         if specs:
             self.tell(Progress(self.label, detail=f"receive {len(specs):,} refs"))
             transport.fetch(self.remote, specs)
-        self.account.received |= set(wanted.receive)
+        self.account.received |= set(lacking)
+
+    def _fetch(self, lacking: Sequence[str], here: Here, there: Mapping[str, str]) -> None:
+        """Take all that is lacking here in one call, then the tags that the ledger asks for."""
+        beside = [notes.REF, *(f"refs/heads/{branch}" for branch in transport.BRANCHES)]
+        self._receive(
+            lacking, [f"+{ref}:{self.remote.beside(ref)}" for ref in beside if self._news(ref, here, there)]
+        )
         for branch in transport.BRANCHES:
             self._unite_branch(branch, here, there)
         asked = self._asked()
-        lacking = versions.to_receive(asked, here.others, there)
-        transport.fetch(self.remote, [f"{ref}:{ref}" for ref in lacking])
-        self.account.tags |= {ref.removeprefix(versions.PREFIX) for ref in lacking}
+        tags = versions.to_receive(asked, here.others, there)
+        transport.fetch(self.remote, [f"{ref}:{ref}" for ref in tags])
+        self.account.tags |= {ref.removeprefix(versions.PREFIX) for ref in tags}
         for name in versions.differing(asked, here.others, there):
             self._problem(
                 f"the tag {name} here and on {self.remote.name} differ; both stay. See: `provenote verify`"
