@@ -17,7 +17,8 @@ from provenote.errors import UsageError
 MODEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?")
 STAGE = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
 PERSON = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
-PATH = re.compile(r"[a-zA-Z0-9_.-]+(?:/[a-zA-Z0-9_.-]+)*")
+_PART = r"(?!\.{1,2}(?:/|\Z))[a-zA-Z0-9_.-]+"  # neither "." nor ".."
+PATH = re.compile(rf"{_PART}(?:/{_PART})*")
 LONGEST = 100
 
 
@@ -104,7 +105,7 @@ def overlay(path: str) -> str:
     UsageError
         If it holds characters that GTO's tags don't.
     """
-    if PATH.fullmatch(path) and ".." not in path:
+    if PATH.fullmatch(path):
         return path
     raise UsageError(
         f"DVC and GTO cannot address models below the folder {visible(path)!r}",
