@@ -182,13 +182,22 @@ def _folder(workspace: Workspace, artifact: Artifact, tell: Tell, target: Path |
         read = _object(workspace, _md5(entry.md5), tell)
         listed.append(digest.Resource(entry.path, len(read), digest.sha256_bytes(read)))
         if target is not None:
-            place = target / entry.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with open(place, "xb") as stream:
-                stream.write(read)
+            _lay(target / entry.path, read)
     found = digest.sha256_bytes(digest.manifest_of(listed))
     if found != artifact.sha256:
         raise _differs(artifact, found)
+
+
+def _lay(place: Path, content: bytes) -> None:
+    """Write a file of a folder; a list that names one place twice was tampered with."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with open(place, "xb") as stream:
+            stream.write(content)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadBytes(f"the model's list of files names {place.name} twice") from error
+    except OSError as error:
+        raise WorldError(f"{place} cannot be written: {error.strerror}") from error
 
 
 def private_folder() -> Path:
