@@ -1,4 +1,4 @@
-"""What `data add` writes is what `dvc add` writes: pointers, cache, .gitignore; and plain DVC agrees with it."""
+"""What `data add` writes is what `dvc add` writes: pointers, cache, .gitignore; plain DVC agrees."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def cached(root: Path) -> dict[str, tuple[bytes, int]]:
 def written(root: Path) -> dict[str, bytes]:
     """Return what an add writes into the work tree."""
     files = [*root.rglob("*.dvc"), *root.rglob(".gitignore")]
-    return {str(f.relative_to(root)): f.read_bytes() for f in files if f.is_file() and ".dvc" not in f.parent.parts}
+    return {
+        str(f.relative_to(root)): f.read_bytes()
+        for f in files
+        if f.is_file() and ".dvc" not in f.parent.parts
+    }
 
 
 def assert_same(ours: Path, theirs: Path, names: list[str]) -> None:
@@ -78,7 +82,9 @@ layout = st.dictionaries(
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(layouts=st.lists(layout, min_size=3, max_size=6))
-def test_any_layout_of_folders(tmp_path_factory: pytest.TempPathFactory, make_repo, layouts: list[dict[str, bytes]]):
+def test_any_layout_of_folders(
+    tmp_path_factory: pytest.TempPathFactory, make_repo, layouts: list[dict[str, bytes]]
+):
     place = tmp_path_factory.mktemp("pair")
     here = os.getcwd()
     pair = make_repo(place / "ours"), make_repo(place / "theirs")
@@ -124,7 +130,9 @@ def test_a_new_version_of_an_edited_pointer(pair: tuple[Path, Path]) -> None:
     assert_same(*pair, ["a.txt.csv", "dir"])
     for root in pair:
         pointer = root / "a.txt.csv.dvc"
-        pointer.write_text("# a comment\n" + pointer.read_text() + "  desc: what it is\nmeta:\n  owner: Ada\n")
+        pointer.write_text(
+            "# a comment\n" + pointer.read_text() + "  desc: what it is\nmeta:\n  owner: Ada\n"
+        )
         (root / "a.txt.csv").write_text("22")
         (root / "dir" / "y").write_text("2")
     assert_same(*pair, ["a.txt.csv", "dir"])

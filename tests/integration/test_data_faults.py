@@ -1,4 +1,4 @@
-"""Nothing is lost: kills, full disks, two writers, files that change; the old version or the new one, whole."""
+"""Nothing is lost to kills, full disks and racing writers: the old version or the new one, whole."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def assert_whole(repo: Path, path: str, versions: list[bytes]) -> None:
         assert cache.object_path(cache_dir, stored.md5).read_bytes() in versions
     for kept in (cache_dir / "files").rglob("*"):
         if kept.is_file():
-            assert cache.put_bytes(kept.read_bytes(), repo.parent / "check")[:30] == (kept.parent.name + kept.name)[:30]
+            assert (
+                cache.put_bytes(kept.read_bytes(), repo.parent / "check")[:30]
+                == (kept.parent.name + kept.name)[:30]
+            )
 
 
 def test_kill_9_at_random_moments(repo: Path) -> None:
@@ -76,7 +79,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 8 MB."""
     place = tmp_path / "small"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(place)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(place)], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("a small disk can be mounted by root only")
     yield place
@@ -106,7 +111,9 @@ def test_a_full_disk_keeps_the_old_version(repo: Path, small_disk: Path, kind: s
     assert [one.state for one in data.status()] == ["changed"]
 
 
-def test_a_full_disk_under_the_work_tree(make_repo, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_under_the_work_tree(
+    make_repo, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = make_repo(small_disk / "project")
     monkeypatch.chdir(root)
     subprocess.run(["dvc", "cache", "dir", str(small_disk.parent / "cache")], check=True, capture_output=True)
@@ -149,7 +156,9 @@ def test_many_add_at_once(repo: Path) -> None:
     for number in range(6):
         (repo / "data" / f"{number}.csv").write_text(f"a\n{number}\n")
     (repo / "data" / "same.csv").write_text("a\n")
-    processes = [run_add(f"data/{number}.csv") for number in range(6)] + [run_add("data/same.csv") for _ in range(2)]
+    processes = [run_add(f"data/{number}.csv") for number in range(6)] + [
+        run_add("data/same.csv") for _ in range(2)
+    ]
     assert [process.wait() for process in processes] == [0] * 8
     ignored = (repo / "data" / ".gitignore").read_text().splitlines()
     assert sorted(ignored) == [f"/{number}.csv" for number in range(6)] + ["/same.csv"]

@@ -41,7 +41,9 @@ def test_a_file_comes_out_as_it_went_in(tmp_path: Path) -> None:
     assert not [f for f in (tmp_path / "cache" / "tmp").rglob("*") if f.is_file()]
 
 
-names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",)), min_size=1, max_size=12)
+names = st.text(
+    st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",)), min_size=1, max_size=12
+)
 folders = st.dictionaries(
     st.lists(names.filter(lambda n: n not in (".", "..")), min_size=1, max_size=3).map("/".join),
     st.binary(max_size=40),
@@ -51,7 +53,9 @@ folders = st.dictionaries(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=folders)
-def test_a_folder_comes_out_as_it_went_in(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
+def test_a_folder_comes_out_as_it_went_in(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
     root = tmp_path_factory.mktemp("folder")
     (root / "data").mkdir()
     made = {}
@@ -141,7 +145,9 @@ def test_what_cannot_be_stored_is_named(tmp_path: Path) -> None:
         cache.put(tmp_path / "nothing", tmp_path / "cache")
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "f"
     for size in (10, 2 * deposit.SMALL):
         file.write_bytes(b"0" * size)

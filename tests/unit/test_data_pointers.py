@@ -52,7 +52,15 @@ def test_the_pointer_of_dvc_2_becomes_one_of_dvc_3() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "outs: []\n", "outs:\n- size: 1\n", "{", "a: 1\n", "outs:\n- md5: zz\n  path: a\n", "<<<<<<< HEAD\nouts:\n"],
+    [
+        "",
+        "outs: []\n",
+        "outs:\n- size: 1\n",
+        "{",
+        "a: 1\n",
+        "outs:\n- md5: zz\n  path: a\n",
+        "<<<<<<< HEAD\nouts:\n",
+    ],
 )
 def test_what_is_no_pointer_is_said(text: str) -> None:
     with pytest.raises(UsageError):

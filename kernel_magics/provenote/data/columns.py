@@ -67,9 +67,12 @@ class Column:
             self._distinct = unique if len(unique) <= self._most_distinct + 1 else None
         kept = values.drop_null()
         if _number(kept.type):
-            self._add_numbers(
-                compute.cast(kept, pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
-            )
+            whole = pyarrow.types.is_integer(kept.type)
+            if whole and len(kept):
+                edges = compute.min_max(kept)  # exact, beyond what a float can hold
+                self._range(edges["min"].as_py(), edges["max"].as_py())
+            floats = compute.cast(kept, pyarrow.float64(), safe=False)
+            self._add_numbers(floats.to_numpy(zero_copy_only=False), whole)
         elif len(kept) and (_time(kept.type) or pyarrow.types.is_boolean(kept.type)):
             edges = compute.min_max(kept)
             self._range(edges["min"].as_py(), edges["max"].as_py())
@@ -117,7 +120,7 @@ class Column:
             count -= compute.sum(compute.is_nan(self._distinct)).as_py() or 0
         return count if count <= self._most_distinct else None
 
-    def _add_numbers(self, numbers: numpy.ndarray[Any, Any]) -> None:
+    def _add_numbers(self, numbers: numpy.ndarray[Any, Any], whole: bool) -> None:
         import numpy
 
         nan = numpy.isnan(numbers)
@@ -126,9 +129,8 @@ class Column:
         self.infinite += len(numbers) - int(nan.sum()) - len(finite)
         if not len(finite):
             return
-        whole = "int" in str(self.type)
-        low, high = float(finite.min()), float(finite.max())
-        self._range(int(low) if whole else low, int(high) if whole else high)
+        if not whole:
+            self._range(float(finite.min()), float(finite.max()))
         mean = float(finite.mean())
         self._merge(len(finite), mean, float(((finite - mean) ** 2).sum()))
         self._keep(finite)

@@ -1,8 +1,8 @@
 """Compare two tables: columns, then rows; by a key where there is one, else as bags of rows.
 
 Both tables are streamed: the first pass makes fingerprints (16 bytes a row and key), the second
-fetches the few rows that are shown. Key columns are found among those unique in both tables; the one
-that explains the difference with the fewest rows wins, none if bags of rows explain it better.
+fetches the few rows that are shown. A key is found among the columns unique in both tables: the one
+that explains the difference with the fewest rows wins.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def compare(old: Source, new: Source, key: Sequence[str] = ()) -> TableDifferenc
     types = {n: fingerprints.common_type(old_schema.field(n).type, new_schema.field(n).type) for n in both}
     keys = [tuple(key)] if key else _candidates(both, types, old_head, new_head)
     a, b = _prints(old, types, keys), _prints(new, types, keys)
-    chosen = _best(a, b, keys, given=bool(key), types=types, sources=(old, new))
+    chosen = _best(a, b, keys, given=bool(key), sources=(old, new))
     columns = _columns(old_schema, new_schema)
     sizes = (len(a.row_array()), len(b.row_array()))
     if not both:
@@ -198,15 +198,13 @@ def _best(
     keys: list[tuple[str, ...]],
     *,
     given: bool,
-    types: dict[str, pyarrow.DataType],
     sources: tuple[Source, Source],
 ) -> tuple[str, ...] | None:
-    """Return the key that explains the difference with the fewest rows; None: no key does."""
+    """Return the key that explains the difference with the fewest rows; None: no column is a key."""
     import numpy
 
-    only_old, only_new = _bag_counts(a.row_array(), b.row_array())
     best: tuple[str, ...] | None = None
-    fewest = int(only_old.sum() + only_new.sum())
+    fewest = 0
     for key in keys:
         old, new = a.key_array(key), b.key_array(key)
         for side, source in ((old, sources[0]), (new, sources[1])):
@@ -220,7 +218,7 @@ def _best(
             _, at_old, at_new = numpy.intersect1d(old, new, assume_unique=True, return_indices=True)
             changed = int((a.row_array()[at_old] != b.row_array()[at_new]).sum())
             cost = len(old) + len(new) - 2 * len(at_old) + changed
-            if given or cost <= fewest and (best is None or cost < fewest):
+            if best is None or cost < fewest:
                 best, fewest = key, cost
     return best
 

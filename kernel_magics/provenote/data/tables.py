@@ -324,23 +324,35 @@ class _Bounded(io.RawIOBase):
 
         packed = next((how for ending, how in _PACKED.items() if source.name.lower().endswith(ending)), None)
         self._source = source
+        self._ready = b""
         self._stream = pyarrow.input_stream(str(source.path), compression=packed, buffer_size=BLOCK)
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        source = self._source
+        size = BLOCK if size is None or size < 0 else size
+        if not self._ready:
+            self._ready = self._next(size)
+        content, self._ready = self._ready[:size], self._ready[size:]
+        return content
+
+    def _next(self, size: int) -> bytes:
+        """Read on; the last piece is as long as its last line needs."""
+        source, limit = self._source, self._source.byte_limit
         if source.cut:
             return b""
-        content: bytes = self._stream.read(BLOCK if size is None or size < 0 else size)
+        if limit is None or source.bytes_read + size < limit:
+            content: bytes = self._stream.read(size)
+            source.bytes_read += len(content)
+            return content
+        content = self._stream.read(max(limit - source.bytes_read, 1))
+        while content and not content.endswith(b"\n") and (more := self._stream.read(BLOCK // 4)):
+            end = more.find(b"\n") + 1
+            content += more[:end] if end else more
+            source.cut = end < len(more) if end else source.cut
         source.bytes_read += len(content)
-        if source.byte_limit is not None and source.bytes_read >= source.byte_limit and content:
-            # The last line of the limit is cut at its end; a text without line ends is cut anywhere.
-            end = content.rfind(b"\n") + 1 or len(content)
-            if end < len(content) or self._stream.read(1):
-                source.cut = True
-                content = content[:end]
+        source.cut = source.cut or bool(content and self._stream.read(1))
         return content
 
     def readinto(self, buffer: Any) -> int:
