@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenote.errors import UsageError
-from provenote.stores.digest import Resource, canonical, check_name, manifest, manifest_of, sha256
+from provenote.stores.digest import (
+    Resource,
+    canonical,
+    check_name,
+    manifest,
+    manifest_of,
+    parse_canonical,
+    sha256,
+)
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(codec="utf-8")),
@@ -23,7 +31,33 @@ PLAIN = st.recursive(
 def test_a_canonical_line_is_one_line_that_reads_back(value):
     line = canonical(value)
     assert line.endswith(b"\n") and line.count(b"\n") == 1
-    assert json.loads(line) == value and canonical(json.loads(line)) == line
+    assert parse_canonical(line) == json.loads(line) == value
+    assert canonical(json.loads(line)) == line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a":1,"a":1}\n',
+        b"{ }\n",
+        b"{}",
+        b"{}\r\n",
+        b"1.0\n",
+        b"1e3\n",
+        b"NaN\n",
+        b"9007199254740992\n",
+        b'"\\u0061"\n',
+        b'{"b":1,"a":1}\n',
+        b'"\\ud800"\n',
+        b"\xff\n",
+        b"[" * 9000 + b"\n",
+        b"-0\n",
+        b"1" * 5000 + b"\n",
+    ],
+)
+def test_lines_of_another_form(line):
+    with pytest.raises((ValueError, RecursionError)):
+        parse_canonical(line)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from provenote.errors import Refused
 from provenote.registry import policy_file
 from provenote.registry.policy import BadPolicy, Policy
 from provenote.stores import signatures
 from provenote.stores.digest import sha256_bytes
-from provenote.stores.keys import Signer
 from provenote.stores.signatures import BadSignature
+
+if TYPE_CHECKING:
+    from provenote.stores.keys import Signer
 
 NAMESPACE = "provenote-policy@v1"
 _FILE = re.compile(r"policy/([1-9][0-9]{0,5})-([0-9a-f]{12})\.yaml")

@@ -71,15 +71,31 @@ class Releases:
         self.log = log
         self.recalled: dict[str, Event] = {}
         self.all: dict[str, Release] = {}
-        self._counted: dict[str, Event] = {}
+        self._counted: dict[Key, list[Event]] = {}
+        self._good: dict[Key, list[Release]] = {}
+        self._good_of: dict[str, list[Release]] = {}
+        self._good_versions: dict[Subject, list[Release]] = {}
         for item in log.of_type("recall"):
             self._recall(item)
         for item in log.of_type("release"):  # in order: each after those that its author had seen
-            self.all[item.id] = self._judge(item)
+            self._keep(self._judge(item))
 
     def good(self, key: Key | None = None) -> list[Release]:
         """Return the releases that count, oldest first; of one model and stage if ``key`` is given."""
-        return [one for one in self.all.values() if not one.problems and key in (None, one.key)]
+        if key is not None:
+            return list(self._good.get(key, ()))
+        return [one for one in self.all.values() if not one.problems]
+
+    def good_of(self, request: str) -> list[Release]:
+        """Return the releases of one request that count, oldest first."""
+        return list(self._good_of.get(request, ()))
+
+    def _keep(self, one: Release) -> None:
+        self.all[one.event.id] = one
+        if not one.problems:
+            self._good.setdefault(one.key, []).append(one)
+            self._good_of.setdefault(str(one.event.promotion), []).append(one)
+            self._good_versions.setdefault(one.subject, []).append(one)
 
     def holders(self, key: Key) -> list[Release]:
         """Return the releases that none of the others replaces: one, none, or several when contested."""
@@ -94,18 +110,14 @@ class Releases:
 
     def next_seq(self, key: Key) -> int:
         """Return the number of the next release of a model in a stage."""
-        return 1 + max(
-            (int(one.body["seq"]) for one in self._counted.values() if _key(one) == key), default=0
-        )
+        return 1 + max((int(one.body["seq"]) for one in self._counted.get(key, ())), default=0)
 
     def held(self, subject: Subject, by: Event | None) -> frozenset[str]:
         """Return the stages that this very version rightly held, as far as the author of ``by`` had seen."""
         return frozenset(
             one.stage
-            for one in self.good()
-            if one.subject == subject
-            and (by is None or self.log.before(one.event.id, by.id))
-            and not self._recalled(one, by)
+            for one in self._good_versions.get(subject, ())
+            if (by is None or self.log.before(one.event.id, by.id)) and not self._recalled(one, by)
         )
 
     def _recalled(self, one: Release, by: Event | None) -> bool:
@@ -153,13 +165,12 @@ class Releases:
     def _number(self, item: Event) -> list[Problem]:
         """Return whether its number follows those that its author had seen, and remember it if so."""
         key = _key(item)
-        seen = [
-            one for one in self._counted.values() if _key(one) == key and self.log.before(one.id, item.id)
-        ]
+        counted = self._counted.setdefault(key, [])
+        seen = [one for one in counted if self.log.before(one.id, item.id)]
         follows = 1 + max((int(one.body["seq"]) for one in seen), default=0)
         if item.body["seq"] != follows:
             return [Problem("seq", f"it is number {item.body['seq']}, but {follows} is next")]
-        self._counted[item.id] = item
+        counted.append(item)
         for name in item.body["supersedes"]:
             other = self.log.events.get(name)
             if (
@@ -217,18 +228,14 @@ class Releases:
 
     def _once(self, item: Event, request: Event) -> list[Problem]:
         """Refuse a second release of one request: to bring it back is a rollback, with its reason."""
-        earlier = [one for one in self.good() if one.event.promotion == request.id]
+        earlier = self.good_of(request.id)
         if any(self.log.before(one.event.id, item.id) for one in earlier):
             return [Problem("again", "this request was released before; a rollback brings it back")]
         return []
 
     def _again(self, item: Event, request: Event) -> list[Problem]:
         """Refuse to bring back what was never released, or what somebody has recalled."""
-        earlier = [
-            one
-            for one in self.good()
-            if one.event.promotion == request.id and self.log.before(one.event.id, item.id)
-        ]
+        earlier = [one for one in self.good_of(request.id) if self.log.before(one.event.id, item.id)]
         if not earlier:
             return [Problem("rollback", "it brings back what was never released")]
         recalls = [self.recalled[one.event.id] for one in earlier if one.event.id in self.recalled]

@@ -137,7 +137,7 @@ class State:
         assert subject is not None
         held = self.releases.held(subject, None)
         verdict = evaluate(self.log, request, self.log.policy, lambda item: True, self.log.now, held)
-        released = [one for one in self.releases.good() if one.event.promotion == request.id]
+        released = self.releases.good_of(request.id)
         status: Status = "approved" if verdict.ok else "open"
         if released:
             last = released[-1]

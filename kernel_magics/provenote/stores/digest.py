@@ -45,8 +45,37 @@ def canonical(value: Any) -> bytes:
         If it holds a float, an integer beyond 2**53, a key that is no string, or text that is no Unicode.
     """
     _check(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    return _ENCODER.encode(value).encode() + b"\n"
+
+
+def parse_canonical(line: bytes) -> Any:
+    """Return the value of a canonical line.
+
+    Raises
+    ------
+    ValueError
+        If the line is not exactly what `canonical` writes: duplicate keys, other spaces or escapes, floats.
+    """
+    value = _DECODER.decode(line.decode())
+    if _ENCODER.encode(value).encode() + b"\n" != line:
+        raise ValueError("not written in the one form")
+    return value
+
+
+def _no_float(text: str) -> Any:
+    raise ValueError(f"the float {text} has no canonical form")
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) >= SAFE_INTEGER:
+        raise ValueError("an integer beyond 2**53 has no canonical form")
+    return value
+
+
+# Made once: each call of json.dumps with options would make an encoder anew.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float, parse_int=_integer)
 
 
 def _check(value: Any) -> None:

@@ -14,7 +14,6 @@ used, so SHA-256 repositories work too; replaced objects (`git replace`) are not
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -294,6 +293,8 @@ class Ledger:
 
 def _pause(attempt: int) -> None:
     """Wait a random while, longer with each try, so that writers who met once part."""
+    import random  # readers do without
+
     time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 5)))
 
 

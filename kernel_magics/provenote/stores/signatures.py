@@ -150,9 +150,21 @@ def verify(message: bytes, armored: bytes, namespace: str) -> PublicKey:
     BadSignature
         If it does not hold.
     """
+    return _verified(message, _parse(_unarmor(armored)), namespace)
+
+
+def verify_canonical(message: bytes, armored: bytes, namespace: str) -> PublicKey:
+    """Like `verify`, for a signature in its one form (see `canonical`); any other writing is refused."""
+    blob = _unarmor(armored)
+    parsed = _parse(blob)
+    if _canonical(blob, parsed) != armored:
+        raise BadSignature("the signature is not written in the one form")
+    return _verified(message, parsed, namespace)
+
+
+def _verified(message: bytes, parsed: _Parsed, namespace: str) -> PublicKey:
     from cryptography.exceptions import InvalidSignature
 
-    parsed = _parse(_unarmor(armored))
     if parsed.namespace != namespace.encode():
         made_for = ascii(parsed.namespace.decode(errors="replace"))
         raise BadSignature(f"the signature was made for {made_for}, not {namespace}")
@@ -175,7 +187,10 @@ def canonical(armored: bytes) -> bytes:
         If it is no SSH signature.
     """
     blob = _unarmor(armored)
-    parsed = _parse(blob)
+    return _canonical(blob, _parse(blob))
+
+
+def _canonical(blob: bytes, parsed: _Parsed) -> bytes:
     bits = ECDSA.get(parsed.kind.decode("latin-1"))
     if bits:
         r, s = _twin(parsed.raw)
@@ -186,25 +201,30 @@ def canonical(armored: bytes) -> bytes:
 
 
 def _verify_raw(parsed: _Parsed, signed: bytes) -> None:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
-
+    key = _check_key(parsed.public)
     kind, kind_end = _take(parsed.public, 0)
     if kind == SECURITY_KEY.encode():
-        point, end = _take(parsed.public, kind_end)
+        _, end = _take(parsed.public, kind_end)
         application, _ = _take(parsed.public, end)
         if parsed.kind != kind or len(parsed.rest) != 5 or not parsed.rest[0] & TOUCHED:
             raise BadSignature("the security key was not touched for this signature")
-        _check_key(parsed.public)
         framed = hashlib.sha256(application).digest() + parsed.rest + hashlib.sha256(signed).digest()
-        ed25519.Ed25519PublicKey.from_public_bytes(point).verify(parsed.raw, framed)
+        key.verify(parsed.raw, framed)
         return
     if parsed.rest:
         raise BadSignature("the signature has more bytes than it should")
-    key = _check_key(parsed.public)
-    if isinstance(key, ed25519.Ed25519PublicKey) and parsed.kind == b"ssh-ed25519":
+    if kind == parsed.kind == b"ssh-ed25519":
         key.verify(parsed.raw, signed)
-    elif isinstance(key, rsa.RSAPublicKey) and parsed.kind in (b"rsa-sha2-512", b"rsa-sha2-256"):
+    else:
+        _verify_other(key, kind, parsed, signed)
+
+
+def _verify_other(key: Any, kind: bytes, parsed: _Parsed, signed: bytes) -> None:
+    """Verify an RSA or ECDSA signature; apart, since most ledgers never import what this needs."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+    if isinstance(key, rsa.RSAPublicKey) and parsed.kind in (b"rsa-sha2-512", b"rsa-sha2-256"):
         digest = hashes.SHA512() if parsed.kind.endswith(b"512") else hashes.SHA256()
         key.verify(parsed.raw, signed, padding.PKCS1v15(), digest)
     elif isinstance(key, ec.EllipticCurvePublicKey) and parsed.kind == kind:
@@ -217,21 +237,29 @@ def _verify_raw(parsed: _Parsed, signed: bytes) -> None:
 
 @lru_cache(maxsize=512)
 def _check_key(blob: bytes) -> Any:
-    """Load a public key, or None for a security key; refuse what is weak or has bytes to spare."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+    """Load a public key (of a security key: what is in it); refuse what is weak or has bytes to spare."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519
 
     kind, end = _take(blob, 0)
     name = kind.decode("latin-1")
     if name not in KINDS:
         raise BadSignature(f"keys of kind {ascii(name)} are not accepted")
+    if name not in ("ssh-ed25519", SECURITY_KEY):
+        return _other_key(kind, blob)
+    point, end = _take(blob, end)
+    application = b"ssh:"
     if name == SECURITY_KEY:
-        point, end = _take(blob, end)
         application, end = _take(blob, end)
-        if end != len(blob) or len(point) != 32 or not application.startswith(b"ssh:"):
-            raise BadSignature("the security key's public half is damaged")
-        return None
+    if end != len(blob) or len(point) != 32 or not application.startswith(b"ssh:"):
+        raise BadSignature("the public key in the signature is damaged")
+    return ed25519.Ed25519PublicKey.from_public_bytes(point)
+
+
+def _other_key(kind: bytes, blob: bytes) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
     try:
         key: Any = load_ssh_public_key(kind + b" " + base64.b64encode(blob))
     except (ValueError, UnsupportedAlgorithm) as error:
