@@ -74,13 +74,21 @@ export function Details(props: IDetailsProps): JSX.Element {
             </Fact>
           ))}
           {record?.why && <Fact name={trans.__('why')}>{visible(record.why)}</Fact>}
-          <Fact name={trans.__('cells')} wraps>
-            <Icon shape={run.linearity} role={LINEARITY_ROLES[run.linearity]} />
-            {linearityWord(run.linearity, trans)}
-            {record?.linearityReason && (
-              <span className="pn-mod-muted">{visible(record.linearityReason)}</span>
-            )}
-          </Fact>
+          {record?.script ? (
+            <Fact name={trans.__('script')}>{visible(record.script)}</Fact>
+          ) : (
+            !isLive(run) && (
+              <Fact name={trans.__('cells')} wraps>
+                <Icon shape={run.linearity} role={LINEARITY_ROLES[run.linearity]} />
+                {linearityWord(run.linearity, trans)}
+                {record?.evidence.map((why, index) => (
+                  <span key={index} className="pn-mod-muted">
+                    {visible(why)}
+                  </span>
+                ))}
+              </Fact>
+            )
+          )}
           {record !== null && record.staleModules.length > 0 && (
             <Fact name={trans.__('stale')} wraps>
               <span className="pn-mod-warn">

@@ -119,6 +119,11 @@ export function splitName(name: string): [string, string] {
   return cut > 0 && name.length - cut <= 6 ? [name.slice(0, cut), name.slice(cut)] : [name, ''];
 }
 
+/** The line of an error as a sentence: with a capital, and one full stop. */
+export function sentence(line: string): string {
+  return `${line.charAt(0).toUpperCase()}${line.slice(1).replace(/\.$/, '')}.`;
+}
+
 /** A text in pieces, those in back quotes apart: they are what can be typed. */
 export function pieces(text: string): { text: string; code: boolean }[] {
   return text

@@ -7,7 +7,7 @@ import * as React from 'react';
 import { decimals, formatAge, formatNumber, formatTime, formatValue, NONE, splitName, visible } from './format';
 import { Icon, LINEARITY_ROLES, STATUS_ROLES } from './icons';
 import { Column, ILine, IOrder, valueOf } from './list';
-import { IRun } from './runs';
+import { IRun, isLive } from './runs';
 import { linearityWord, statusWord } from './words';
 
 const ROW_HEIGHT = 24;
@@ -247,7 +247,7 @@ function Line({ line, id, index, top, digits, metric, now, selected, trans, ...o
           {run.reproduced && (
             <Icon shape="reproduced" role="ok" title={trans.__('Reproduced: %1', visible(run.reproduced))} />
           )}
-          {run.linearity !== 'linear' && (
+          {run.linearity !== 'linear' && !isLive(run) && (
             <Icon
               shape={run.linearity}
               role={LINEARITY_ROLES[run.linearity]}

@@ -6,7 +6,7 @@ import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { Details } from './details';
-import { visible } from './format';
+import { sentence, visible } from './format';
 import { RunsGrid } from './grid';
 import { Icon } from './icons';
 import { Column, IOrder, linesOf, metricKeys, NEWEST, nextOrder } from './list';
@@ -247,7 +247,7 @@ function Empty({ state, trans }: { state: IState; trans: TranslationBundle }): J
     return (
       <div className="pn-Empty">
         <p>
-          <Sentence text={`${capital(state.problem.what)}.`} trans={trans} />
+          <Sentence text={sentence(state.problem.what)} trans={trans} />
         </p>
         {state.problem.mend && (
           <p>
@@ -306,8 +306,4 @@ function Hidden({ model, state, trans }: { model: RunsModel; state: IState; tran
 
 function lastRead(readAt: number, trans: TranslationBundle): string {
   return trans.__('Last read %1; the list may be behind.', new Date(readAt).toLocaleTimeString());
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -61,7 +61,10 @@ export interface IAnswer {
 export interface IRecord {
   readonly reads: readonly { path: string; md5: string; rev: string }[];
   readonly artifacts: readonly { name: string; type: string; md5: string }[];
-  readonly linearityReason: string;
+  /** Why the verdict about the order of the cells is what it is. */
+  readonly evidence: readonly string[];
+  /** Name of the script that ran; empty when cells did. */
+  readonly script: string;
   readonly staleModules: readonly string[];
   readonly notebook: string;
   readonly why: string;
@@ -147,7 +150,8 @@ export function parseRecord(value: unknown): IRecord | null {
       type: text(object(facts)?.type) ?? 'artifact',
       md5: text(object(facts)?.md5) ?? ''
     })),
-    linearityReason: text(evidence?.reason) ?? '',
+    evidence: strings(evidence?.why),
+    script: text(evidence?.script) ?? '',
     staleModules: strings(record.stale_modules),
     notebook: text(record.notebook) ?? '',
     why: text(record.why) ?? '',

@@ -4,7 +4,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { pieces } from './format';
+import { pieces, sentence } from './format';
 import { Icon } from './icons';
 import { IProblem, Linearity, Status } from './runs';
 
@@ -83,7 +83,7 @@ export function Failure(props: {
       <Icon shape="failed" role="err" />
       <div>
         <p>
-          <Sentence text={`${problem.what.replace(/\.$/, '')}. ${safe ?? ''}`} trans={trans} />
+          <Sentence text={`${sentence(problem.what)} ${safe ?? ''}`} trans={trans} />
         </p>
         {problem.mend && (
           <p>

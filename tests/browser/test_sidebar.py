@@ -271,7 +271,7 @@ def test_a_lost_server_keeps_the_list_and_says_so(lab: Page, shoot: Shoot) -> No
     with provenote.track("unseen"):
         pass
     say = lab.locator(".pn-Say")
-    expect(say).to_contain_text("the index cannot be read. Last read", timeout=15_000)
+    expect(say).to_contain_text("The index cannot be read. Last read", timeout=15_000)
     expect(say.locator("code")).to_have_text("provenote doctor")
     expect(names(lab)).to_have_count(5)
     shoot(lab, "failure")

@@ -9,6 +9,7 @@ import {
   formatValue,
   numeric,
   pieces,
+  sentence,
   splitName,
   visible
 } from '../../extension/src/format';
@@ -77,4 +78,8 @@ test('commands in back quotes stand apart', () => {
     { text: 'Start one: ', code: false },
     { text: 'provenote init', code: true }
   ]);
+});
+
+test('the line of an error becomes a sentence', () => {
+  expect(['no project', 'It broke.', ''].map(sentence)).toEqual(['No project.', 'It broke.', '.']);
 });

@@ -46,10 +46,11 @@ test('errors of ours and of Jupyter are told alike', () => {
 
 test('a record is read whatever it lacks', () => {
   expect(parseRecord(null)).toBeNull();
-  expect(parseRecord({})).toMatchObject({ reads: [], artifacts: [], omitted: 0, snapshotLost: false });
+  expect(parseRecord({})).toMatchObject({ reads: [], artifacts: [], evidence: [], omitted: 0, snapshotLost: false });
   const record = parseRecord({
     artifacts: { model: { type: 'model', md5: 'abc' }, odd: null },
     reads: [{ path: 'data/hour.csv', md5: 'def', rev: null }, 'odd'],
+    evidence: { why: ['cell b ran after cell c'], script: 'train.py' },
     omitted: [{}, {}],
     snapshot: 'lost'
   });
@@ -57,5 +58,6 @@ test('a record is read whatever it lacks', () => {
     { name: 'model', type: 'model', md5: 'abc' },
     { name: 'odd', type: 'artifact', md5: '' }
   ]);
+  expect(record).toMatchObject({ evidence: ['cell b ran after cell c'], script: 'train.py' });
   expect(record).toMatchObject({ reads: [{ path: 'data/hour.csv', md5: 'def', rev: '' }], omitted: 2, snapshotLost: true });
 });
