@@ -23,7 +23,7 @@ from provenote.cli import main
 from provenote.errors import ProvenoteError, Refused, UsageError, WorldError
 from provenote.git import command
 from provenote.model import Row
-from provenote.sharing import journey, memory, transport
+from provenote.sharing import journey, memory, offers, transport
 from provenote.stores import annotating, index, ledger, notes, runs
 from provenote.workspace import Workspace
 
@@ -695,6 +695,7 @@ def test_a_run_that_vanishes_from_the_remote_between_look_and_fetch(
         found = true(remote)
         if not done:
             done.append(git(team.remote, "update-ref", "-d", ref))
+            git(team.remote, "gc", "-q", "--prune=now")
         return found
 
     monkeypatch.setattr(transport, "listing", then_gone)
@@ -704,7 +705,7 @@ def test_a_run_that_vanishes_from_the_remote_between_look_and_fetch(
 
 def test_a_remote_that_always_moves_is_given_up(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journey, "TRIES", 3)
-    monkeypatch.setattr(transport, "offer", lambda remote, offers, **_: transport.Answers(raced=["x"]))
+    monkeypatch.setattr(journey, "give", lambda remote, wanted, **_: offers.Answers(raced=["x"]))
     team.ada.log("a")
     with pytest.raises(WorldError, match="all the time"):
         team.ada.sync()

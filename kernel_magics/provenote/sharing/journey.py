@@ -22,8 +22,10 @@ from provenote.sharing import account as accounts
 from provenote.sharing import cargo, memory, plan, refs, transport, versions
 from provenote.sharing.account import Account
 from provenote.sharing.memory import Memory
+from provenote.sharing.offers import Answers, Offer
+from provenote.sharing.offers import offer as give
 from provenote.sharing.refs import Here
-from provenote.sharing.transport import Offer, Raced, Remote, Unreachable
+from provenote.sharing.transport import Raced, Remote, Unreachable
 from provenote.stores import annotating, index, ledger, notes, runs
 from provenote.stores.ledger import Ledger
 from provenote.stores.marks import Annotations
@@ -168,7 +170,7 @@ class _Journey:
         wanted = self._plan(here, there, said)
         if wanted.receive:
             self._step_aside(wanted, here)
-            self._receive(wanted.receive)
+            self._receive(wanted.receive, there)
             here, said = self._settle()
             if self._plan(here, there, said).receive:
                 return False
@@ -198,18 +200,23 @@ class _Journey:
         refs.move(self.workspace.top, made, [(ref, here.runs[ref]) for ref in wanted.aside])
         self.account.aside.update(wanted.aside)
 
-    def _receive(self, lacking: Sequence[str], more: Sequence[str] = ()) -> None:
-        specs = [*(f"{ref}:{ref}" for ref in lacking), *more]
+    def _receive(self, lacking: Sequence[str], there: Mapping[str, str], more: Sequence[str] = ()) -> None:
+        """Fetch runs by the commits that were listed: Git would look through all refs for each name."""
+        specs = [*(f"{there[ref]}:{ref}" for ref in lacking), *more]
         if specs:
             self.tell(Progress(self.label, detail=f"receive {len(specs):,} refs"))
             transport.fetch(self.remote, specs)
+        if len(lacking) > runs.LOOSE_LIMIT:
+            command.run(self.workspace.top, "pack-refs", "--all")
         self.account.received |= set(lacking)
 
     def _fetch(self, lacking: Sequence[str], here: Here, there: Mapping[str, str]) -> None:
         """Take all that is lacking here in one call, then the tags that the ledger asks for."""
         beside = [notes.REF, *(f"refs/heads/{branch}" for branch in transport.BRANCHES)]
         self._receive(
-            lacking, [f"+{ref}:{self.remote.beside(ref)}" for ref in beside if self._news(ref, here, there)]
+            lacking,
+            there,
+            [f"+{ref}:{self.remote.beside(ref)}" for ref in beside if self._news(ref, here, there)],
         )
         for branch in transport.BRANCHES:
             self._unite_branch(branch, here, there)
@@ -283,13 +290,12 @@ class _Journey:
         self.account.cleared |= set(wanted.delete) & set(answers.taken)
         for branch in transport.BRANCHES:
             answers.add(self._send_branch(branch, here, there, now))
-        self._remember(now)
+        if now != there:
+            self._remember(now)
         self.account.waiting = answers.refused
         return not answers.raced
 
-    def _send_branch(
-        self, branch: str, here: Here, there: Mapping[str, str], now: dict[str, str]
-    ) -> transport.Answers:
+    def _send_branch(self, branch: str, here: Here, there: Mapping[str, str], now: dict[str, str]) -> Answers:
         """Give one append-only branch, and with governance the tags that it asks for: all or none."""
         ref = f"refs/heads/{branch}"
         tip = here.others.get(ref)
@@ -308,10 +314,8 @@ class _Journey:
         }
         return answers
 
-    def _offer(
-        self, offers: list[Offer], now: dict[str, str], *, together: bool = False
-    ) -> transport.Answers:
-        answers = transport.offer(self.remote, offers, together=together)
+    def _offer(self, offers: list[Offer], now: dict[str, str], *, together: bool = False) -> Answers:
+        answers = give(self.remote, offers, together=together)
         by_ref = {each.ref: each.new for each in offers}
         for ref in answers.taken:
             new = by_ref[ref]

@@ -37,20 +37,22 @@ class Here:
 def read(folder: Path) -> Here:
     """Return the refs of a repository that may travel."""
     branches = [f"refs/heads/{branch}" for branch in transport.BRANCHES]
-    wanted = ["refs/exps", ARCHIVE, notes.REF, *branches, "refs/tags"]
-    form = "%(refname)%00%(objectname)%00%(*objectname)"
-    found: dict[str, str] = {}
-    for line in os.fsdecode(command.git(folder, "for-each-ref", f"--format={form}", *wanted)).splitlines():
-        ref, oid, peeled = line.split("\0")
-        found[ref] = oid
-        if peeled:
-            found[f"{ref}^{{}}"] = peeled
+    found = _listed(folder, "%(objectname)", "refs/exps", ARCHIVE, notes.REF, *branches, "refs/tags")
+    if any(ref.startswith("refs/tags/") for ref in found):
+        # Asked for tags alone: to tell what a ref points to, Git reads its object.
+        peeled = _listed(folder, "%(*objectname)", "refs/tags")
+        found.update({f"{ref}^{{}}": oid for ref, oid in peeled.items() if oid})
     kept: frozenset[str] = frozenset()
     if any(ref.startswith(f"{ARCHIVE}/") for ref in found):
         parents = command.git(folder, "for-each-ref", "--format=%(parent)", ARCHIVE)
         kept = frozenset(parents.decode().split())
     travelling = transport.runs_of(found)
     return Here(travelling, kept, {ref: oid for ref, oid in found.items() if ref not in travelling})
+
+
+def _listed(folder: Path, field: str, *wanted: str) -> dict[str, str]:
+    out = os.fsdecode(command.git(folder, "for-each-ref", f"--format=%(refname) {field}", *wanted))
+    return {ref: oid for ref, _, oid in (line.partition(" ") for line in out.splitlines())}
 
 
 def move(folder: Path, made: Mapping[str, str], dropped: Iterable[Element]) -> None:

@@ -1,7 +1,6 @@
-"""Speak to a Git remote: what it holds, take from it, give to it, each with one call for many refs.
+"""Speak to a Git remote: which one, what it holds, take from it; one call for many refs.
 
-What the remote answers becomes data: of each ref that was offered, whether it was taken, lost a race, or was
-refused and why. Only a remote that cannot be spoken to is an error.
+What it is given is the matter of `provenote.sharing.offers`. Only a remote that does not answer is an error.
 """
 
 from __future__ import annotations
@@ -9,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from provenote.errors import UsageError, WorldError
@@ -18,16 +17,9 @@ from provenote.git import command
 from provenote.sharing.memory import slug
 from provenote.stores import ledger
 
-BATCH = 300_000
-"""Bytes of refspecs in one command line; macOS takes a million with the environment."""
-
 BRANCHES = (ledger.GOVERNANCE, "provenote-reviews")
 """Append-only branches that travel."""
 
-_RACES = (
-    "fetch first", "non-fast-forward", "stale info", "cannot lock ref", "failed to update ref",
-    "failed to lock", "incorrect old value", "already exists", "unable to lock", "expected old",
-)  # fmt: skip
 _RUN = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/[^/]+|refs/provenote/archive/[^/^]+")
 
 
@@ -75,55 +67,6 @@ class Remote:
         if set_by_user or command.run(self.folder, "config", "core.sshCommand").returncode == 0:
             return {}
         return {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=20"}
-
-
-@dataclass(slots=True)
-class Answers:
-    """What a remote answered to what it was offered.
-
-    Parameters
-    ----------
-    taken : list of str
-        Refs that are now as they were offered.
-    raced : list of str
-        Refs that somebody else moved meanwhile.
-    refused : dict of str to str
-        Refs that it does not want, and its words.
-    """
-
-    taken: list[str] = field(default_factory=list)
-    raced: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-
-    def add(self, other: Answers) -> None:
-        """Take in the answers to another offer."""
-        self.taken += other.taken
-        self.raced += other.raced
-        self.refused.update(other.refused)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """One ref that a remote is asked to take.
-
-    Parameters
-    ----------
-    ref : str
-    new : str or None
-        The object it shall point to; None: it shall be deleted.
-    old : str or None
-        The object it must still point to; None: plain push, which only moves forward.
-    """
-
-    ref: str
-    new: str | None
-    old: str | None = None
-
-    @property
-    def words(self) -> list[str]:
-        """The offer as Git takes it."""
-        spec = f"{'+' if self.new and self.old else ''}{self.new or ''}:{self.ref}"
-        return [f"--force-with-lease={self.ref}:{self.old}", spec] if self.old else [spec]
 
 
 class Unreachable(WorldError):
@@ -191,7 +134,7 @@ def listing(remote: Remote) -> dict[str, str]:
         *(f"refs/heads/{branch}" for branch in BRANCHES),
         "refs/tags/*",
     ]
-    answer = _run(remote, "ls-remote", "--quiet", remote.name, *wanted)
+    answer = run(remote, "ls-remote", "--quiet", remote.name, *wanted)
     if answer.returncode:
         raise unreachable(remote, answer.stderr)
     refs = {}
@@ -230,121 +173,22 @@ def fetch(remote: Remote, refspecs: Iterable[str]) -> None:
     ]
     given = os.fsencode("".join(f"{spec}\n" for spec in wanted))
     settings = settings if remote.named else settings[:4]
-    answer = _run(remote, *settings, "fetch", *options, "--refmap=", remote.name, given=given)
+    answer = run(remote, *settings, "fetch", *options, "--refmap=", remote.name, given=given)
     if answer.returncode == 0:
         return
     said = answer.stderr.decode(errors="replace")
-    if "couldn't find remote ref" in said or "[rejected]" in said or "cannot lock ref" in said:
+    races = (
+        "couldn't find remote ref",
+        "not our ref",
+        "[rejected]",
+        "cannot lock ref",
+        "unadvertised object",
+    )
+    if any(word in said for word in races):
         raise Raced(said)
     if "No space left" in said or "insufficient permission" in said:
         raise command.failure(["fetch", remote.name], answer.stderr)
     raise unreachable(remote, answer.stderr)
-
-
-def offer(remote: Remote, offers: Sequence[Offer], *, together: bool = False, spare: int = 16) -> Answers:
-    """Ask the remote to take refs, each for itself or all or none.
-
-    A hook of the remote refuses a whole push for one ref that it does not want: then halves are offered, so
-    that only what is refused waits.
-
-    Parameters
-    ----------
-    remote : Remote
-    offers : sequence of Offer
-    together : bool
-        All or none (``--atomic``).
-    spare : int
-        How many more calls may be spent on parting what is refused.
-
-    Raises
-    ------
-    Unreachable
-        If the remote does not answer.
-    """
-    answers = Answers()
-    left = [spare]
-    for part in [list(offers)] if together and offers else _batches(offers):
-        answers.add(_offer(remote, part, together, left))
-    return answers
-
-
-def _offer(remote: Remote, offers: Sequence[Offer], together: bool, spare: list[int]) -> Answers:
-    words = [word for each in offers for word in each.words]
-    options = ["--porcelain", "--quiet", "--no-follow-tags", "--recurse-submodules=no"]
-    settings = ["-c", f"remote.{remote.name}.mirror=false"] if remote.named else []
-    atomic = ["--atomic"] if together else []
-    answer = _run(remote, *settings, "push", *options, *atomic, remote.name, *words)
-    if together and b"does not support --atomic" in answer.stderr:  # then one after the other, in their order
-        return _offer(remote, offers, False, spare)
-    answers = _answers(answer, offers)
-    if together and answers.raced:
-        return Answers(raced=[each.ref for each in offers])
-    if answer.returncode and not answers.taken and not answers.raced and not answers.refused:
-        raise unreachable(remote, answer.stderr)
-    declined = [each for each in offers if "hook declined" in answers.refused.get(each.ref, "")]
-    if together or len(declined) < 2 or spare[0] < 2:
-        return answers
-    spare[0] -= 2
-    for each in declined:
-        del answers.refused[each.ref]
-    middle = len(declined) // 2
-    for half in (declined[:middle], declined[middle:]):
-        answers.add(_offer(remote, half, False, spare))
-    return answers
-
-
-def _answers(answer: subprocess.CompletedProcess[bytes], offers: Sequence[Offer]) -> Answers:
-    """Read what ``git push --porcelain`` says of each ref."""
-    answers = Answers()
-    told = _told(answer.stderr)
-    wanted = {each.ref for each in offers}
-    heard = set()
-    for line in os.fsdecode(answer.stdout).splitlines():
-        parts = line.split("\t")
-        if len(parts) < 3 or ":" not in parts[1]:
-            continue
-        ref, summary = parts[1].rpartition(":")[2], parts[2]
-        if ref not in wanted:
-            continue
-        heard.add(ref)
-        if parts[0] != "!":
-            answers.taken.append(ref)
-        elif any(word in summary for word in _RACES):
-            answers.raced.append(ref)
-        else:
-            why = re.sub(r"^\[[^]]*\]\s*", "", summary).strip("() ")
-            answers.refused[ref] = f"{why}: {told}" if told and "hook declined" in why else why
-    if answer.returncode == 0:
-        answers.taken += sorted(wanted - heard)
-    elif heard and not answers.raced:
-        answers.refused.update(dict.fromkeys(wanted - heard, told or "no reason given"))
-    return answers
-
-
-def _told(stderr: bytes) -> str:
-    """Return what a hook of the remote told its user, on one line."""
-    lines = [
-        line[len("remote:") :].strip()
-        for line in stderr.decode(errors="replace").splitlines()
-        if line.startswith("remote:")
-    ]
-    return " ".join(line for line in lines if line and not line.startswith(("error: hook", "Resolving")))[
-        :200
-    ]
-
-
-def _batches(offers: Sequence[Offer]) -> Iterator[list[Offer]]:
-    part: list[Offer] = []
-    size = 0
-    for each in offers:
-        length = sum(len(os.fsencode(word)) + 9 for word in each.words)
-        if part and size + length > BATCH:
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += length
-    if part:
-        yield part
 
 
 def unreachable(remote: Remote, stderr: bytes) -> Unreachable:
@@ -373,7 +217,8 @@ def without_password(text: str) -> str:
     return re.sub(r"(\w+://)[^/@\s]*@", r"\1", text)
 
 
-def _run(remote: Remote, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+def run(remote: Remote, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run Git as it speaks to this remote, and return its answer whatever the exit status."""
     try:
         return command.run(remote.folder, *arguments, given=given, env=remote.environment)
     except OSError as error:
