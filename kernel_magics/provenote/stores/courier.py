@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import sys
+import urllib.parse
 from typing import Any
 
 
@@ -77,6 +79,7 @@ def _serve(request: dict[str, Any], answer: Any) -> list[str]:
     with Repo(request["root"], config=settings) as repo:
         objects = {HashInfo("md5", md5) for md5 in request["md5s"]}
         remote = repo.cloud.get_remote_odb(request["remote"], request["verb"])
+        _knock(repo.config["remote"].get(request["remote"], {}).get("url", ""))
         local = repo.cache.local
         if request["verb"] == "absent":
             found = repo.cloud.status(objects, remote=request["remote"])
@@ -100,6 +103,14 @@ def _serve(request: dict[str, Any], answer: Any) -> list[str]:
             objects = {one for one in objects if one.value not in failed}
         move(objects, shallow=False, verify=there_to_here)
         return sorted(failed)
+
+
+def _knock(url: str) -> None:
+    """Raise when a web server cannot be reached: DVC takes its silence for "nothing there"."""
+    address = urllib.parse.urlsplit(url)
+    if address.scheme in ("http", "https") and address.hostname:
+        port = address.port or {"http": 80, "https": 443}[address.scheme]
+        socket.create_connection((address.hostname, port), timeout=20).close()
 
 
 if __name__ == "__main__":

@@ -98,6 +98,9 @@ def pull(
     if not wanted:
         return Carried("", 0, 0)
     source = dvc_config.remote(workspace, remote)
+    if source.folder is not None and not source.folder.is_dir():
+        why = "its folder is not there (is its disk mounted, was anything pushed to it?)"
+        raise _refused(workspace, "pull", source, why, wanted)
     done = _carry(workspace, "pull", wanted, source, tell)
     lacking = tuple(one for one in wanted if cache.missing(workspace.cache_dir, one))
     _remember(workspace, source, [one for one in wanted if one not in lacking])
