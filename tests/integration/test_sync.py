@@ -405,6 +405,24 @@ def test_a_tag_that_points_elsewhere_does_not_travel_and_one_that_differs_is_tol
     assert any("provenote=m@v1.0.0" in problem and "differ" in problem for problem in account.problems)
 
 
+def test_a_promoted_model_reaches_a_colleague(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    import registry_desk
+
+    monkeypatch.chdir(team.ada.root)
+    registry_desk.run_with_model(b"weights", "churn")
+    root = registry_desk.solo().root
+    registry_desk.promote("churn")
+    account = team.ada.sync()
+    assert account.whole and account.branches == {ledger.GOVERNANCE: "sent"} and len(account.tags) == 2
+    team.bob.sync()
+    monkeypatch.chdir(team.bob.root)
+    found = registry_desk.registry(f"sha256:{root}")
+    assert found.state.current((found.path, "churn", "production")).subject.version == "v1.0.0"
+    shown = subprocess.run(["gto", "show", "provenote:churn"], capture_output=True, text=True)
+    assert "v1.0.0" in shown.stdout and "production" in shown.stdout
+    assert not team.bob.sync().branches
+
+
 def test_plain_experiments_of_others_travel_unharmed(team: Team) -> None:
     base = git(team.bob.root, "rev-parse", "HEAD").strip()
     tree = git(team.bob.root, "rev-parse", "HEAD^{tree}").strip()
