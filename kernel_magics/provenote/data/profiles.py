@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ ENDING = ".profile.json"
 WIDE = 64
 """Columns beyond which less is kept of each, so that memory stays bounded."""
 BYTE_LIMIT, ROW_LIMIT, IMAGE_LIMIT = 64_000_000, 1_000_000, 1_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 
 
@@ -63,11 +65,17 @@ def to_text(facts: dict[str, Any]) -> str:
     lines = []
     for key, value in facts.items():
         if key == "columns":
-            inner = ",\n".join("    " + json.dumps(column, ensure_ascii=False) for column in value)
+            inner = ",\n".join("    " + _json(column) for column in value)
             lines.append(f'  "columns": [\n{inner}\n  ]' if value else '  "columns": []')
         else:
-            lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"  {_json(key)}: {_json(value)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    """Return JSON that people can read; escaped where a file's name is no Unicode."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isascii() or not _SURROGATE.search(text) else json.dumps(value)
 
 
 def of_object(

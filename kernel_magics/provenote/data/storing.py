@@ -237,7 +237,7 @@ def _profile(
         )
         replace(file, profiles.to_text(facts))
         return file, facts
-    except (ProvenoteError, OSError) as error:
-        what = error.what if isinstance(error, ProvenoteError) else error
-        notes.append(f"the profile was not written: {what}")
+    except Exception as error:  # whatever it is, the version is recorded, and this must not deny it
+        what = error.what if isinstance(error, ProvenoteError) else f"{type(error).__name__}: {error}"
+        notes.append(" ".join(f"the profile was not written: {what}".split()))
         return None

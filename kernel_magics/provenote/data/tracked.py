@@ -65,10 +65,9 @@ def locate(path: str | os.PathLike[str]) -> tuple[Workspace, str]:
     except ProvenoteError:
         if here is None:
             raise
-        here.relative(path)
-        raise
+        return here, here.relative(path)
     if here is not None and here.common_dir != workspace.common_dir:
-        here.relative(path)
+        return here, here.relative(path)
     return workspace, workspace.relative(path)
 
 

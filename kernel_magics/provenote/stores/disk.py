@@ -84,4 +84,5 @@ class writing:  # noqa: N801  # used as `with writing(place):`
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             mend = f"Check who owns it: `ls -ld {where}`"
             raise WorldError(f"{where} cannot be written: {error.strerror}", mend) from error
-        raise WorldError(f"{where} cannot be written: {error.strerror or error}") from error
+        mend = f"Check that its folder is there: `ls -ld {os.path.dirname(where) or '.'}`"
+        raise WorldError(f"{where} cannot be written: {error.strerror or error}", mend) from error
