@@ -481,8 +481,32 @@ def test_types_beyond_the_policy_are_not_asked_for(repo, tmp_path, monkeypatch):
     with provenote.track("mine") as run:
         run.log_model(mine.Model(), "churn")
     solo()
-    with pytest.raises(Refused, match="mine.Model"):
+    with pytest.raises(Refused, match="`provenote policy allow mine.Model`"):
         promote()
+    with pytest.raises(NoPerson):
+        verb("policy allow mine.Model", present=False)
+    with pytest.raises(UsageError, match="no full name"):
+        verb("policy allow Model")
+    assert verb("policy allow mine.Model").data["version"] == 2
+    promote()
+    assert type(provenote.load("churn")) is mine.Model
+    with pytest.raises(UsageError, match="allowed already"):
+        verb("policy allow mine.Model")
+
+
+def test_a_new_policy_asks_for_votes_again(started):
+    promote(release=False)
+    verb("comment churn --text look-at-nights")
+    assert verb("inbox").data["waiting"][0]["comments"] == [{"by": "test", "text": "look-at-nights"}]
+    verb("approve churn")
+    assert verb("policy allow mine.*").data["again"] == ["churn@v1.0.0"]
+    with pytest.raises(Refused, match="test must vote again"):
+        verb("release churn")
+    verb("approve churn")
+    verb("release churn")
+    assert head() == "v1.0.0" and "mine.*" in verb("policy show").data["text"]
+    report = verb("verify").data["reports"][0]
+    assert report["broken"] is None and report["links"][0]["text"].startswith("2, signed by 1 of 1 owner")
 
 
 def test_the_format_of_events_is_the_documented_one(started):

@@ -259,3 +259,48 @@ def audit(context: Context, *, csv: str | None = None) -> View:
         return pages.trail(registry, rows)
     trail.write_csv(rows, Path(csv))
     return said(f"{csv}: {len(rows)} events", file=csv, events=len(rows))
+
+
+@verb("comment")
+def comment(context: Context, request: str, *, text: str, stage: str | None = None) -> View:
+    """Say something about a request, for those who decide; signed like a vote.
+
+    Parameters
+    ----------
+    request : str
+        NAME@VERSION, NAME, or the start of the request's id.
+    text : str
+        What you say.
+    stage : str
+        The stage, when one version is asked for in several.
+    """
+    from provenote.registry import acting, pages
+
+    workspace, confirm = context.workspace, context.confirm
+    return pages.signed(acting.comment(workspace, request, text, confirm=confirm, stage=stage))
+
+
+@verb("policy show")
+def policy_show(context: Context) -> View:
+    """Show the policy in force: who may bring which model where."""
+    from provenote.registry import amending, pages, reading
+
+    registry = reading.read(context.workspace)
+    return pages.policy(registry, amending.text(registry))
+
+
+@verb("policy allow")
+def policy_allow(context: Context, type: str) -> View:
+    """Let skops models trust one more type, by a next version of the policy that an owner signs.
+
+    Parameters
+    ----------
+    type : str
+        Full name, as mypackage.models.Scaler, or mypackage.* for all of a package.
+    """
+    from provenote.registry import amending
+
+    made = amending.allow(context.workspace, type, confirm=context.confirm)
+    again = f"; to be approved again: {', '.join(made.again)}" if made.again else ""
+    told = f"policy {made.policy.version} lets skops models trust {type}{again}"
+    return said(told, version=made.policy.version, id=made.policy.id, again=list(made.again))

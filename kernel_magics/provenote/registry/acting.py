@@ -109,6 +109,21 @@ def withdraw(
     return _act(registry, lambda now, me: promotion.withdraw(found, why, now, me), confirm, signers)
 
 
+def comment(
+    workspace: Workspace,
+    reference: str,
+    text: str,
+    *,
+    confirm: Confirm | None,
+    stage: str | None = None,
+    signers: Iterable[Signer] | None = None,
+) -> Signed:
+    """Say something about a request."""
+    registry = reading.read(workspace)
+    found = request(registry, reference, stage)
+    return _act(registry, lambda now, me: promotion.comment(found, text, now, me), confirm, signers)
+
+
 def release(
     workspace: Workspace,
     reference: str,

@@ -61,6 +61,7 @@ class Waiting:
         What holds the stage now.
     metrics : tuple of (name, before, after)
         Metrics of the holder's run and of the asked one; None where a run has none.
+    comments : tuple of (who, text)
     """
 
     promotion: Promotion
@@ -68,6 +69,7 @@ class Waiting:
     lacking: tuple[str, ...]
     holder: Subject | None
     metrics: tuple[tuple[str, Any, Any], ...]
+    comments: tuple[tuple[str, str], ...] = ()
 
 
 def models(registry: Registry) -> list[Holding]:
@@ -145,7 +147,9 @@ def _waiting(registry: Registry, promotion: Promotion, me: Me | None) -> Waiting
     names = [name for name in after if _plain(after[name]) and (name not in before or _plain(before[name]))]
     metrics = tuple((name, before.get(name), after[name]) for name in names)
     lacking = tuple(problem.text for problem in promotion.verdict.problems)
-    return Waiting(promotion, mine, lacking, holder.subject if holder else None, metrics)
+    about = registry.log.about(promotion.request.id)
+    comments = tuple((item.by, item.text("text")) for item in about if item.type == "comment")
+    return Waiting(promotion, mine, lacking, holder.subject if holder else None, metrics, comments)
 
 
 def _plain(value: Any) -> bool:

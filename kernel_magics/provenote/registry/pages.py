@@ -8,12 +8,14 @@ from typing import Any
 
 from provenote.registry.event import timestamp
 from provenote.registry.listing import Holding, Waiting
+from provenote.registry.names import visible
 from provenote.registry.plan import Me
+from provenote.registry.policy import Policy
 from provenote.registry.reading import Registry
 from provenote.registry.signing import Signed
 from provenote.registry.state import Promotion
 from provenote.registry.verifying import Report
-from provenote.view import Cell, Column, Facts, Line, Mark, Part, Table, View
+from provenote.view import Cell, Column, Facts, Line, Mark, Part, Table, Text, View
 
 
 def signed(done: Signed) -> View:
@@ -102,6 +104,15 @@ def reports(
     return View([*parts, *_kind(registry)], data, status=1 if broken or wrong else 0)
 
 
+def policy(registry: Registry, text: str) -> View:
+    """Show the policy in force as it was signed."""
+    found = registry.log.policy
+    head = f"policy {found.version}, sha256:{found.id}, signed by {_owners(found)}"
+    data = {"version": found.version, "id": found.id, "root": f"sha256:{registry.root}", "text": text}
+    lines = [visible(line) for line in text.splitlines()]
+    return View([Line(head, "ok"), Text("\n".join(lines)), *_kind(registry)], data)
+
+
 def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
     """Show the audit trail."""
     headings = ("at", "who", "what", "model", "stage", "why", "event")
@@ -144,6 +155,10 @@ def _kind(registry: Registry) -> list[Part]:
     return []
 
 
+def _owners(found: Policy) -> str:
+    return f"{found.threshold} of {len(found.owners)} owner{'' if len(found.owners) == 1 else 's'}"
+
+
 def _verified(one: Holding) -> Cell:
     if one.verified:
         return Cell("verified", "ok")
@@ -165,6 +180,7 @@ def _waiting(one: Waiting) -> list[Part]:
         ("sha256", Cell(subject.sha256, "code")),
         ("format", Cell(f"{subject.format}, {subject.kind}")),
         ("trusts", Cell(", ".join(subject.trusted) or "no further type")),
+        *((f"{who} says", Cell(text)) for who, text in one.comments),
         *(("lacks" if place == 0 else "", Cell(text, "warn")) for place, text in enumerate(one.lacking)),
     ]
     head = f"{subject.reference} to {one.promotion.stage}"
@@ -204,6 +220,7 @@ def _waiting_data(one: Waiting) -> dict[str, Any]:
         "reason": promotion.request.text("reason") or None,
         "lacking": list(one.lacking),
         "mine": one.mine or None,
+        "comments": [{"by": who, "text": text} for who, text in one.comments],
         "replaces": one.holder.version if one.holder else None,
         "metrics": {name: {"before": before, "after": after} for name, before, after in one.metrics},
     }

@@ -1,4 +1,4 @@
-"""Ask for a promotion, vote on it, take it back: what exactly is signed, or why it cannot be.
+"""Ask for a promotion, vote on it, comment, take it back: what exactly is signed, or why it cannot be.
 
 Each function decides by looking at the registry what is to be signed (a `Plan`), or raises with the reason
 and who could. The rules live in `provenote.registry.rules` and `releases` alone: a plan is tried out on the
@@ -82,7 +82,13 @@ def ask(asked: Asked, registry: Registry, me: Me) -> Plan:
     rule = registry.log.policy.rule(subject.path, subject.model, stage)
     if rule is None:
         raise refusal("", [no_rule(registry.log.policy, subject, stage)], "")
-    raise_if(format_problems(rule, subject), f"{subject.reference} cannot go to {stage}")
+    beyond = rule.untrusted(subject.format, subject.trusted)
+    mend = (
+        f"An owner can allow it: `provenote policy allow {beyond[0]}`"
+        if beyond
+        else "See: `provenote policy show`"
+    )
+    raise_if(format_problems(rule, subject), f"{subject.reference} cannot go to {stage}", mend)
     _not_yet(registry, subject, stage)
     authors = sorted(
         {me.name, *(p.name for p in registry.log.policy.people.values() if p.email == candidate.author)}
@@ -159,6 +165,15 @@ def withdraw(promotion: Promotion, why: str, registry: Registry, me: Me) -> Plan
     body = about(found, why=why.strip() or None)
     acts = (Act("withdraw", f"withdraw the request for {found.subject.reference} in {found.stage}", body),)
     return Plan(acts, facts(found.subject, found.stage, None, why), found.subject.model)
+
+
+def comment(promotion: Promotion, text: str, registry: Registry, me: Me) -> Plan:
+    """Plan a comment on a request, for those who decide."""
+    found = renewed(promotion, registry)
+    said = reason_given(text, "to comment")
+    body = {"promotion": found.request.id, "text": said}
+    acts = (Act("comment", f"comment on {found.subject.reference} for {found.stage}", body),)
+    return Plan(acts, facts(found.subject, found.stage, None, said), found.subject.model)
 
 
 def _at_once(registry: Registry, subject: Subject, stage: str, why: str, votes: bool) -> list[Act]:
