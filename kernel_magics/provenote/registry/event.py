@@ -146,9 +146,7 @@ def parse(name: str, content: bytes) -> Event:
         raise BadEvent(f"larger than {LARGEST} bytes")
     if sha256_bytes(content) != name:
         raise BadEvent("its name is not the hash of its content")
-    line, feed, armored = content.partition(b"\n")
-    if not feed:
-        raise BadEvent("it has no signature")
+    line, _, armored = content.partition(b"\n")
     key = signatures.verify_canonical(line + b"\n", armored, NAMESPACE)
     return _event(name, key, _line(line + b"\n"))
 

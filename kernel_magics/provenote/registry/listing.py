@@ -76,11 +76,9 @@ def models(registry: Registry) -> list[Holding]:
     """Return what holds each stage; contested and refused ones with their problem."""
     names = _run_names(registry)
     found = []
-    for key in registry.state.keys:
-        releases = registry.state.releases
+    releases = registry.state.releases
+    for key in sorted({one.key for one in releases.all.values()}):
         candidates = releases.holders(key) or [one for one in releases.all.values() if one.key == key][-1:]
-        if not candidates:
-            continue
         problem = ""
         try:
             registry.state.current(key)

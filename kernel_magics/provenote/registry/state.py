@@ -79,13 +79,6 @@ class State:
         self.log = log
         self.releases = Releases(log)
 
-    @cached_property
-    def keys(self) -> list[Key]:
-        """Return each model and stage that a release or request speaks about."""
-        found = {one.key for one in self.releases.all.values()}
-        found |= {(*one.subject.key, one.stage) for one in self.promotions}
-        return sorted(found)
-
     def current(self, key: Key) -> Release:
         """Return the release that rightly holds the stage now.
 
