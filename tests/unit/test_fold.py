@@ -369,3 +369,15 @@ def test_the_signature_of_an_event_is_checked_by_its_key_blob():
     name = world.ask()
     line, _, armored = world.files[f"e/{name[:2]}/{name[2:]}"].partition(b"\n")
     assert signatures.verify(line + b"\n", armored, event.NAMESPACE) == world.keys["alice"].public
+
+
+def test_what_it_has_seen_is_listed_in_one_order():
+    world = World()
+    heads = sorted([world.ask(prev=[]), world.ask(prev=[])])
+    line = json.loads(
+        world.line("request", "alice", subject=subject(), stage="production", why="x", authors=[])
+    )
+    assert line["prev"] == heads
+    assert resigned(world, canonical(line)) in world.log().events
+    assert "sorted" in refused(world, resigned(world, canonical({**line, "prev": heads[::-1]})))
+    assert "sorted" in refused(world, resigned(world, canonical({**line, "prev": [heads[0], heads[0]]})))
