@@ -191,6 +191,9 @@ def test_too_large():
         {"by": None},
         {"at": "2026-13-01T00:00:00Z"},
         {"at": "today"},
+        {"at": "2026-9-1T1:2:3Z"},
+        {"at": "2026-09-21T14:13:20Z0"},
+        {"at": "2026-09-21T14:13:2٠Z"},
         {"prev": "x"},
         {"prev": ["b" * 64, "a" * 64]},
         {"prev": ["../x"]},
@@ -226,6 +229,9 @@ def test_fields_of_another_form(change):
         {"trusted": ["b", "a"]},
         {"trusted": ["a", "a"]},
         {"trusted": "os.system"},
+        {"trusted": [1]},
+        {"commit": 5},
+        {"kind": ["file"]},
         {"format": ""},
         {"more": "x"},
         {"version": "v1.0.0\n"},
@@ -256,6 +262,14 @@ def test_events_without_their_own_fields(kind, body):
     world = World()
     asked = world.ask()
     assert refused(world, world.sign(kind, "bob", **{**world.about(asked), **body}))
+
+
+@pytest.mark.parametrize("kind", ["vote", "comment", "check", "withdraw", "release"])
+def test_events_without_their_promotion(kind):
+    world = World()
+    about = {**world.about(world.ask()), "promotion": None}
+    own = {"decision": "approve", "text": "x", "name": "x", "status": "pass", "seq": 1, "supersedes": []}
+    assert "without its promotion" in refused(world, world.sign(kind, "bob", **own, **about))
 
 
 def test_an_event_of_a_later_release_is_kept_and_means_nothing():
