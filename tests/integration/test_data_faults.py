@@ -16,7 +16,7 @@ import pytest
 
 from provenote import data, workspace
 from provenote.errors import WorldError
-from provenote.stores import cache, pointers
+from provenote.stores import cache, deposit, pointers
 
 ADD = "import sys; from provenote import data; data.add(sys.argv[1], profile='none')"
 
@@ -107,7 +107,7 @@ def test_a_full_disk_keeps_the_old_version(repo: Path, small_disk: Path, kind: s
         data.add("x", profile="none")
     assert (repo / "x.dvc").read_bytes() == before
     assert cache.missing(small_disk / "cache", pointers.read(before.decode()).stored.md5) == []
-    assert not [f for f in (small_disk / "cache" / "tmp").rglob("*") if f.is_file()]
+    assert not list((small_disk / "cache").rglob(f"*{deposit.ENDING}"))
     assert [one.state for one in data.status()] == ["changed"]
 
 

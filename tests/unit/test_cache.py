@@ -38,7 +38,7 @@ def test_a_file_comes_out_as_it_went_in(tmp_path: Path) -> None:
         cache.materialize(tmp_path / "cache", stored.md5, tmp_path / "out")
         assert (tmp_path / "out").read_bytes() == content
         assert os.access(tmp_path / "out", os.W_OK)
-    assert not [f for f in (tmp_path / "cache" / "tmp").rglob("*") if f.is_file()]
+    assert not list((tmp_path / "cache").rglob(f"*{deposit.ENDING}"))
 
 
 names = st.text(
@@ -81,7 +81,7 @@ def test_the_same_bytes_are_kept_once(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"same")
     first, second = (cache.put(tmp_path / name, tmp_path / "cache") for name in "ab")
     assert first == second
-    assert len([f for f in (tmp_path / "cache").rglob("*") if f.is_file()]) == 1
+    assert len([f for f in (tmp_path / "cache" / "files").rglob("*") if f.is_file()]) == 1
 
 
 def test_a_damaged_object_is_replaced(tmp_path: Path) -> None:
@@ -172,18 +172,24 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 def test_leftovers_of_the_killed_are_swept_but_not_those_of_the_living(tmp_path: Path) -> None:
     import fcntl
 
-    room = tmp_path / "cache" / "tmp" / "provenote"
-    room.mkdir(parents=True)
-    old, held, young = (room / f"{name}.tmp" for name in ("old", "held", "young"))
-    for one in (old, held, young):
-        one.write_text("x")
-    for one in (old, held):
-        os.utime(one, (1, 1))
     (tmp_path / "f").write_text("f")
-    with open(held) as stream:
-        fcntl.flock(stream, fcntl.LOCK_SH)
+    stored = cache.put(tmp_path / "f", tmp_path / "cache")
+    objects = cache.object_path(tmp_path / "cache", stored.md5).parent
+    room = tmp_path / "cache" / "tmp" / "provenote"
+    os.utime(room / "swept", (1, 1))
+    for place in (room, objects):
+        for name in ("old", "held", "young"):
+            (place / f"{name}{deposit.ENDING}").write_text("x")
+        for name in ("old", "held"):
+            os.utime(place / f"{name}{deposit.ENDING}", (1, 1))
+    with open(room / f"held{deposit.ENDING}") as one, open(objects / f"held{deposit.ENDING}") as other:
+        fcntl.flock(one, fcntl.LOCK_SH)
+        fcntl.flock(other, fcntl.LOCK_SH)
         cache.put(tmp_path / "f", tmp_path / "cache")
-    assert sorted(one.name for one in room.iterdir()) == ["held.tmp", "young.tmp"]
+    for place in (room, objects):
+        left = sorted(one.name for one in place.iterdir() if one.name.endswith(deposit.ENDING))
+        assert left == [f"held{deposit.ENDING}", f"young{deposit.ENDING}"]
+    assert cache.missing(tmp_path / "cache", stored.md5) == []
 
 
 def test_a_shared_cache_stays_shared(tmp_path: Path) -> None:

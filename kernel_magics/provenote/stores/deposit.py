@@ -30,6 +30,9 @@ from provenote.stores.pointers import Stored
 CHUNK = 1 << 16
 SMALL = 1 << 20
 """Bytes of a file that is read whole."""
+DAY = 86_400
+ENDING = ".provenote.tmp"
+"""Of a file that waits to become an object."""
 
 Keep = Callable[[str, list[str], list[str]], tuple[list[str], list[str]]]
 """Tells what of a folder counts: ``(folder, folders, files) -> (folders, files)``."""
@@ -82,7 +85,7 @@ def put(
     """
     source = os.fspath(path).rstrip("/") or "/"
     gauge = Gauge(tell, f"store {shown(os.path.basename(source))}")
-    _sweep(waiting_room(cache_dir))
+    _sweep(cache_dir)
     try:
         if os.path.isdir(source):
             stored = _put_folder(source, cache_dir, gauge, keep, known)
@@ -200,7 +203,7 @@ def _stream(descriptor: int, cache_dir: Path, gauge: Gauge) -> tuple[str, int]:
     """Hash and copy a large file in one read; return its MD5 and size."""
     room = waiting_room(cache_dir)
     _folder(room)
-    waiting = room / f"{os.getpid()}-{time.monotonic_ns():x}.tmp"
+    waiting = room / f"{os.getpid()}-{time.monotonic_ns():x}{ENDING}"
     output = os.open(waiting, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(output, fcntl.LOCK_SH)  # tells a sweeper that the writer lives
@@ -235,13 +238,13 @@ def _write(cache_dir: Path, md5: str, content: bytes) -> None:
     target = object_path(cache_dir, md5)
     if _holds(target, len(content)):
         return
-    room = waiting_room(cache_dir)
-    waiting = f"{room}/{os.getpid()}-{time.monotonic_ns():x}.tmp"
+    # In the object's own folder: ten thousand new files in one folder are slow on ext4.
+    waiting = f"{target.parent}/.{os.getpid()}-{time.monotonic_ns():x}{ENDING}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         output = os.open(waiting, flags, 0o444)
     except FileNotFoundError:
-        _folder(room)
+        _folder(target.parent)
         output = os.open(waiting, flags, 0o444)
     try:
         try:
@@ -249,11 +252,7 @@ def _write(cache_dir: Path, md5: str, content: bytes) -> None:
             os.fchmod(output, 0o444)  # whatever the umask
         finally:
             os.close(output)
-        try:
-            os.rename(waiting, target)
-        except FileNotFoundError:
-            _folder(target.parent)
-            os.rename(waiting, target)
+        os.rename(waiting, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(waiting)
@@ -281,10 +280,25 @@ def _folder(path: Path) -> None:
             path.chmod(above)
 
 
-def _sweep(room: Path) -> None:
-    """Remove what killed writers left: older than a minute and held by nobody."""
+def _sweep(cache_dir: Path) -> None:
+    """Remove what killed writers left: large ones at once, small ones in the objects' folders once a day."""
+    room = waiting_room(cache_dir)
+    _remove_dead(room)
+    marker = room / "swept"
+    with suppress(OSError):
+        if time.time() - marker.stat().st_mtime < DAY:
+            return
+    with suppress(OSError):
+        _folder(room)
+        marker.touch()
+        for folder in os.scandir(object_path(cache_dir, "xx" * 16).parent.parent):
+            _remove_dead(Path(folder.path))
+
+
+def _remove_dead(folder: Path) -> None:
+    """Remove the waiting files of a folder that are older than a minute and held by nobody."""
     try:
-        left = [entry for entry in os.scandir(room) if entry.name.endswith(".tmp")]
+        left = [entry for entry in os.scandir(folder) if entry.name.endswith(ENDING)]
     except OSError:
         return
     for entry in left:
