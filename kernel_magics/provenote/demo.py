@@ -11,6 +11,7 @@ import json
 import lzma
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -241,7 +242,32 @@ def _compare(place: Workspace) -> tuple[Table, str]:
 
 
 def _promote(demo: _Demo, place: Workspace, best: str) -> str:
-    raise NotImplementedError
+    """Start the demo's own governance, then ask, approve and release with its throw-away key."""
+    from provenote import registry
+    from provenote.registry import acting
+    from provenote.stores import keys
+    from provenote.stores.ledger import Ledger
+
+    key = place.home / "keys" / "demo_ed25519"
+    if not Ledger(place.top).tip():
+        registry.start_solo(place, key if key.exists() else None, demo=True)
+    version = demo.known().get("version")
+    if version is None:
+        signer = keys.open_key(key)
+        acting.promote(
+            place,
+            MODEL,
+            to=STAGE,
+            why=f"least {METRIC} of the sweep",
+            run=best,
+            reason="new method",
+            release=True,
+            confirm=lambda subject, word: word,  # the demo's own key, in the process that made it
+            signers=[signer],
+        )
+        version = "v1.0.0"
+        demo.remember(version=version, best=best)
+    return f"{version} ({best}), signed (solo mode, throw-away key)"
 
 
 def _use(demo: _Demo) -> str:
@@ -249,9 +275,11 @@ def _use(demo: _Demo) -> str:
     import numpy
     import pandas
 
-    from provenote.registry.load import load
+    from provenote.registry.load import DemoWarning, load
 
-    model: Any = load(MODEL, STAGE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DemoWarning)  # the demo says so itself
+        model: Any = load(MODEL, STAGE)
     hours = pandas.read_csv(demo.root / DATA, parse_dates=["dteday"])
     week = hours[hours["dteday"].between(*WEEK)]
     error = float(numpy.sqrt(numpy.mean((model.predict(week) - week["cnt"]) ** 2)))

@@ -60,6 +60,6 @@ def test_commands_in_the_docs_exist(page: Path) -> None:
     code = re.findall(r"```[a-z]*\n(.*?)```", text, re.S) + re.findall(r"`([^`\n]+)`", text)
     for block in code:
         for words in re.findall(
-            r"(?:^|[\s`(&])(?:provenote|%pv|%provenote) ([a-zA-Z-]+)(?: ([a-z]+))?", block
+            r"(?:^|[`(&]|\$ )\s*(?:provenote|%pv|%provenote) ([a-zA-Z-]+)(?: ([a-z]+))?", block
         ):
             assert words[0] in known or " ".join(words) in known, f"{page.name}: provenote {' '.join(words)}"

@@ -29,12 +29,15 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def changed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the keys whose value is not the same in all ``rows`` (already flat), in their first order.
 
-    With one row every key counts.
+    Rows without any key say nothing. With one row every key counts. A key of an inner estimator
+    (``boost__max_depth``), of which autolog brings dozens, counts only where two rows differ in it.
     """
-    keys = dict.fromkeys(key for row in rows for key in row)
-    if len(rows) < 2:
-        return list(keys)
-    return [key for key in keys if _differs(rows, key)]
+    having = [row for row in rows if row]
+    keys = dict.fromkeys(key for row in having for key in row)
+    if len(having) < 2:
+        own = [key for key in keys if "__" not in key]
+        return own or list(keys)
+    return [key for key in keys if _differs([row for row in having if "__" not in key or key in row], key)]
 
 
 def _differs(rows: Sequence[Mapping[str, Any]], key: str) -> bool:

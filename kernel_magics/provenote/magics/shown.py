@@ -40,7 +40,8 @@ def run_block(run: ActiveRun, *, kernel: bool) -> None:
     from provenote.widgets import live, static
 
     row, series, document = live.ended(run)
-    bundle(static.run_block(row, series, document, pictures=kernel))
+    # A job draws no picture: importing matplotlib would cost it more than the rest of ours; `show` draws them.
+    bundle(static.run_block(row, series, document, pictures=kernel and not in_job()))
 
 
 def bundle(data: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ text. A policy may name more.
 from __future__ import annotations
 
 NUMERIC = (
+    "functools.partial",  # what it calls must be trusted by its own name
     "numpy.dtype",
     "numpy.mean",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
@@ -73,4 +74,5 @@ NUMERIC = (
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
+    "sklearn.utils.validation.check_array",
 )
