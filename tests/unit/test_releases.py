@@ -318,6 +318,19 @@ def test_no_rule_means_no():
         assert world.lacks(world.ask(what, stage=stage)) == {"rule"}
 
 
+def test_a_release_to_a_stage_without_a_rule():
+    world = World()
+    assert world.problems(world.release(world.ask(stage="canary"))) == {"rule"}
+
+
+def test_a_stage_that_lost_its_rule_gives_nothing_out():
+    world = World()
+    world.released()
+    world.amend(rules=[rule(stage="staging")])
+    with pytest.raises(NotReleased, match="no rule for churn in production"):
+        world.holds()
+
+
 def test_a_rule_for_another_project_of_the_repository():
     world = World(rule(path="sub/*"))
     assert world.lacks(world.ask()) == {"rule"}
