@@ -321,8 +321,9 @@ def test_data_overwritten_by_the_fit_is_not_scored(run):
 
 def test_long_and_odd_values_are_cut(run):
     class Odd(RegressorMixin, BaseEstimator):
-        def __init__(self, big=None, thing=None, function=None, nan=math.nan, pair=(1, 2)):
+        def __init__(self, big=None, thing=None, function=None, nan=math.nan, pair=(1, 2), many=()):
             self.big, self.thing, self.function, self.nan, self.pair = big, thing, function, nan, pair
+            self.many = many
 
         def fit(self, X, y=None):
             return self
@@ -330,12 +331,13 @@ def test_long_and_odd_values_are_cut(run):
         def predict(self, X):
             return np.zeros(len(X))
 
-    Odd(big=np.arange(10_000), thing=object(), function=np.log1p).fit(X, Y)
+    Odd(big=np.arange(10_000), thing=object(), function=np.log1p, many=list(range(10**6))).fit(X, Y)
     params = run.events.params
     assert len(params["big"]) <= estimators.TEXT
     assert params["thing"] == "builtins.object"
     assert params["nan"] == "nan"
     assert params["pair"] == [1, 2]
+    assert params["many"].startswith("1000000 items: [0, 1, 2")
     assert "log1p" in params["function"]
     assert run.notes == []
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import types
 
@@ -127,11 +126,11 @@ def test_a_vanished_folder_has_no_free_space(tmp_path):
 
 
 def test_a_short_run_is_not_sampled_and_leaves_no_thread(tmp_path):
-    before = threading.active_count()
     sampler = resources.Sampler(tmp_path)
     sampler.start()
+    assert sampler.watching
     assert sampler.stop()["samples"] == 0
-    until(lambda: threading.active_count() <= before)
+    until(lambda: not sampler.watching)
 
 
 def test_a_long_run_is_sampled_and_tells_as_it_goes(tmp_path, quick):
@@ -151,7 +150,7 @@ def test_a_listener_that_fails_ends_the_thread_and_nothing_else(tmp_path, quick)
 
     sampler = resources.Sampler(tmp_path, closed)
     sampler.start()
-    until(lambda: not sampler._thread.is_alive())
+    until(lambda: not sampler.watching)
     assert sampler.stop()["samples"] == 1
 
 

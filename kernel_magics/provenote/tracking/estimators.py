@@ -6,7 +6,6 @@ a pipeline), ``best_...`` for what a search chose.
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -106,9 +105,11 @@ def plain(value: Any) -> Any:
         return type(value).__name__
     if isinstance(value, (list, tuple)) and len(value) <= _TEXT_ITEMS and all(map(_is_scalar, value)):
         return [plain(item) for item in value]
+    if isinstance(value, (list, tuple)) and len(value) > _TEXT_ITEMS:
+        return _cut(f"{len(value)} items: {' '.join(repr(list(value[:_TEXT_ITEMS])).split())}")
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return plain(value.item())
-    if inspect.isroutine(value) or isinstance(value, type):
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         return f"{value.__module__}.{value.__qualname__}"
     if " object at 0x" in repr(value):  # an address would make equal runs differ
         return f"{type(value).__module__}.{type(value).__qualname__}"
@@ -165,6 +166,8 @@ def training_score(estimator: Any, data: Any, target: Any, weights: Any = None) 
 
 def _takes_weights(estimator: Any) -> bool:
     """Whether its ``score`` takes weights; with metadata routing it may not, for nobody asked for them."""
+    import inspect  # 9 ms, which a run without a fit does not pay
+
     config = sys.modules["sklearn"].get_config() if "sklearn" in sys.modules else {}
     routed = config.get("enable_metadata_routing", False)
     return not routed and "sample_weight" in inspect.signature(estimator.score).parameters
@@ -217,6 +220,8 @@ def _holds_estimators(value: Any) -> bool:
 
 
 def _is_default(owner: Any, name: str, value: Any) -> bool:
+    import inspect
+
     try:
         default = inspect.signature(type(owner).__init__).parameters[name].default
     except (KeyError, TypeError, ValueError):

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import sys
@@ -48,9 +49,15 @@ class Sampler:
     emit : callable, optional
         Called by the thread after each sample with the same figures as `stop` gives, so that a run that is
         killed keeps the last ones. An exception of it ends the thread.
+
+    Attributes
+    ----------
+    watching : bool
+        Whether the thread is there.
     """
 
     def __init__(self, folder: Path, emit: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.watching = False
         self._folder = folder
         self._emit = emit
         self._pid = 0
@@ -64,17 +71,17 @@ class Sampler:
         self._driver: str | None = None
         self._enough = threading.Event()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Take the first figures, and start the thread that waits for the run to become a long one."""
         self._pid = os.getpid()
+        self.watching = True
         self._began = time.monotonic()
         self._first = read()
         self._free = _free(self._folder) or 0
         self._note(self._first)
-        self._thread = threading.Thread(target=self._watch, name="provenote-resources", daemon=True)
-        self._thread.start()
+        # `Thread.start` would wait until the thread runs: on a busy machine longer than all else in here.
+        _thread.start_new_thread(self._watch, ())
 
     def stop(self) -> dict[str, Any]:
         """Take the last figures and end the thread.
@@ -145,6 +152,12 @@ class Sampler:
         self._children_rss = max(self._children_rss, reading.children_rss or 0)
 
     def _watch(self) -> None:
+        try:
+            self._sample()
+        finally:
+            self.watching = False
+
+    def _sample(self) -> None:
         wait = PATIENCE
         nvml: Any = None
         while not self._enough.wait(wait):
