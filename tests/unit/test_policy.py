@@ -195,6 +195,13 @@ def test_a_policy_that_its_owners_signed_but_nobody_can_read_stops_the_reader():
         policies(world)
 
 
+def test_a_policy_does_not_move_to_another_project():
+    world = World()
+    world.amend(project="f" * 32)
+    with pytest.raises(BadPolicy, match="another project"):
+        policies(world)
+
+
 def test_two_policies_for_one_place():
     world = World()
     before = dict(world.document), world.policy
