@@ -31,9 +31,10 @@ JOURNEYS = {
     "sharing": "star unstar tag untag note archive unarchive pin unpin undo sync",
     "data": "data",
     "jobs": "job sweep jobs",
-    "registry": "promote inbox approve reject withdraw release rollback recall override models verify audit comment policy",
+    "registry": "promote inbox approve reject withdraw comment release rollback recall override "
+    "models verify audit policy",
 }
-"""The modules of this package that register verbs, in the order of the help, and the first words of their verbs."""
+"""The modules of this package that register verbs, in the order of the help, and the verbs' first words."""
 
 
 @dataclass(slots=True)
