@@ -101,9 +101,9 @@ def serve(root: Path, home: Path) -> Iterator[Server]:
                 server.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Chromium once."""
+    """Start Chromium once a module: while Playwright runs, no asyncio test can run in this thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -54,6 +54,7 @@ def lab(project: Path, page: Page, server: Server) -> Page:
 
 def open_lab(page: Page, server: Server) -> None:
     page.goto(server.page("lab?reset"))
+    page.locator(".jp-Launcher").wait_for()  # it takes the focus when it comes
     page.locator('.jp-SideBar [data-id="provenote-runs"]').click()
     page.locator(".pn-Title").wait_for()
 
