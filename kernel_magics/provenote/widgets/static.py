@@ -177,6 +177,7 @@ def _value(value: Any) -> str:
 def _params(row: Row, reference: Row | None, word: str) -> tuple[str, str]:
     """Return the parameters as chips, and a note: bold is what differs from the reference."""
     mine, theirs = columns.flat(row.params), columns.flat(reference.params) if reference else None
+    mine = dict(sorted(mine.items(), key=lambda item: "__" in item[0]))  # inner estimators' come last
     chips, bold = [], False
     for key, value in list(mine.items())[:PARAMS]:
         differs = theirs is not None and bool(columns.changed([{"": value}, {"": theirs.get(key)}]))
