@@ -18,6 +18,9 @@ from provenote.registry.strict_yaml import NotStrict
 from provenote.stores.digest import sha256_bytes
 
 
+NOBODY: dict[str, object] = {"roles": {}, "rules": []}
+
+
 def parsed(**changes):
     document = {**World().document, **changes}
     return policy_file.parse(yaml.safe_dump(document).encode())
@@ -33,6 +36,10 @@ def test_a_policy_is_read_whole():
     assert [(need.role, need.min) for need in found.approvals] == [("lead", 1), ("risk", 1)]
     assert made.rule("provenote", "other", "production") is None
     assert made.in_role(["lead", "risk"]) == ["bob", "carol"]
+
+
+def test_a_policy_without_roles_and_rules_can_be_enforced():
+    assert parsed(people={"bob": {"keys": []}}, **NOBODY).rule("p", "m", "s") is None
 
 
 def test_the_first_rule_that_matches_counts():
@@ -55,13 +62,13 @@ def test_the_first_rule_that_matches_counts():
         {"rules": [rule(release="nobody")]},
         {"rules": [rule(approval_days=1.5)]},
         {"rules": [rule(stage="Prod uction")]},
-        {"roles": {"ds": ["nobody"]}},
+        {"roles": {"extra": ["nobody"]}, "rules": []},
         {"owners": {"threshold": 4, "keys": [Key("own1").public.line]}},
         {"owners": {"threshold": 1, "keys": [Key("own1").public.line] * 2}},
         {"owners": {"threshold": 1, "keys": ["ssh-ed25519 AAAA"]}},
-        {"people": {"Bob": {"keys": []}}},
-        {"people": {"bоb": {"keys": []}}},
-        {"people": {name: {"keys": [{"key": Key("x").public.line}]} for name in ("alice", "bob")}},
+        {"people": {"Bob": {"keys": []}}, **NOBODY},
+        {"people": {"bоb": {"keys": []}}, **NOBODY},
+        {"people": {name: {"keys": [{"key": Key("x").public.line}]} for name in "ab"}, **NOBODY},
         {"project": "short"},
         {"version": 0},
         {"version": 2},
