@@ -360,7 +360,8 @@ def _close(common_dir: Path, run: live.LiveRun) -> str | None:
                 held.wait()
             if not (run.folder / live.META).exists():
                 return None  # another reader closed it meanwhile
-            publish(common_dir, run.folder, "killed", "its process is gone")
+            reason = "lost" if run.meta.get("kind") == "job" else "its process is gone"
+            publish(common_dir, run.folder, "killed", reason)
     except FileNotFoundError:
         return None
     except (ProvenoteError, OSError, ValueError, KeyError) as error:
