@@ -17,7 +17,6 @@ from provenote.registry.starting import solo_policy
 from provenote.registry.strict_yaml import NotStrict
 from provenote.stores.digest import sha256_bytes
 
-
 NOBODY: dict[str, object] = {"roles": {}, "rules": []}
 
 
@@ -127,6 +126,11 @@ def test_one_owner_with_two_keys_is_one_voice():
 def test_yaml_with_more_than_one_meaning(text):
     with pytest.raises(NotStrict):
         strict_yaml.read(text.encode())
+
+
+def test_yaml_with_one_meaning():
+    text = b"a: null\nb:\nc: {d: [1, true, 'yes', x]}\n"
+    assert strict_yaml.read(text) == {"a": None, "b": None, "c": {"d": [1, True, "yes", "x"]}}
 
 
 def test_yaml_that_is_too_large_or_no_unicode():
