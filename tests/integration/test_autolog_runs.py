@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import provenote
 from provenote import workspace
+from provenote.compare import show
 from provenote.stores import cache, index
 from provenote.tracking import fits
 
@@ -84,6 +85,15 @@ def test_one_setting_turns_it_off(repo, monkeypatch, how):
         Ridge().fit(X, Y)
     kept = document(run)
     assert (kept["params"], kept["metrics"]) == ({}, {})
+
+
+def test_a_score_on_part_of_the_rows_is_shown_as_one(repo):
+    rows = np.arange(12_000, dtype=float).reshape(-1, 1)
+    with provenote.track("wide") as run:
+        Ridge().fit(rows, rows[:, 0])
+    view = show.one_run(workspace.find(), run.name)
+    table = next(part for part in view.parts if getattr(part, "caption", "") == "Metrics")
+    assert table.foot == ["training_score is on 10,000 of 12,000 rows"]
 
 
 def test_nested_runs_hold_their_own_fits(repo):

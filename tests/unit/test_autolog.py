@@ -357,6 +357,14 @@ def test_the_users_keys_win_whichever_came_first(run):
     assert events.series["training_score"] == [(0, 0.5)]
 
 
+def test_the_mark_of_our_score_is_not_put_on_the_users(run, monkeypatch):
+    monkeypatch.setattr(estimators, "SCORE_ROWS", 20)
+    Ridge(alpha=1).fit(X, Y)
+    Ridge(alpha=2).fit(X, Y)
+    run.log(training_score=0.5)
+    assert run.events.extra["marks"] == {"fit2.training_score": "on 20 of 60 rows"}
+
+
 # ---------------------------------------------------------------------- nobody can tell
 
 

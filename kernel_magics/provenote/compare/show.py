@@ -196,7 +196,10 @@ def _metrics(found: Account, pictures: bool) -> Table:
             line.append(Cell(numbers.sparkline(values) if len(values) > 1 else "", "run"))
         rows.append(line)
     heads = [Column("metric"), Column("last", "right"), Column("points", "right"), Column("best", "right")]
-    return Table(heads if pictures else [*heads, Column("curve")], rows, caption="Metrics")
+    extra = found.document.get("extra") or {}
+    marks = extra.get("marks") or {}  # how a number of autolog was come by, as "on 10,000 of 52,000 rows"
+    foot = [f"{key} is {mark}" for key, mark in marks.items() if key in metrics]
+    return Table(heads if pictures else [*heads, Column("curve")], rows, caption="Metrics", foot=foot)
 
 
 def best_of(key: str, points: Sequence[tuple[Any, Any]]) -> str:

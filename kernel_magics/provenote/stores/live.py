@@ -313,8 +313,12 @@ def _fill(events: Events, automatic: Events) -> None:
     """Add what was found out without asking (``"auto": true``) where the user logged nothing of that name."""
     for key, value in automatic.params.items():
         events.params.setdefault(key, value)
+    marks = events.extra.get("marks")
     for key, value in automatic.metrics.items():
-        if key not in events.metrics:
+        if key in events.metrics:
+            if isinstance(marks, dict):
+                marks.pop(key, None)  # what was said of our number is not true of the user's
+        else:
             events.metrics[key] = value
             events.series[key] = automatic.series[key]
     for name, artifact in automatic.artifacts.items():
