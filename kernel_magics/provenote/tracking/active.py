@@ -444,6 +444,7 @@ def _meta(
     if taken.tree:
         runs.keep_snapshot(trees.repository(place.common_dir), run_id, taken.tree)
     lock = environment.lock()
+    environment.keep(lock, place.home)
     return {
         "id": run_id,
         "name": next(runs.names(label, run_id)),
