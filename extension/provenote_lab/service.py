@@ -59,6 +59,7 @@ class ProvenoteLab(LoggingConfigurable):
     _root: Path
     _found: Found | None = None
     _searched = 0.0
+    _paths: list[str] | None = None
     _watch: PeriodicCallback | None = None
 
     def attach(self, server: ServerApp) -> None:
@@ -136,13 +137,13 @@ class ProvenoteLab(LoggingConfigurable):
 
     def _look(self) -> list[str | None]:
         """Return the projects that changed since the last look; None says that projects came or went."""
-        before = self._found
         projects: tuple[Project, ...] = self._search().projects
         now = {project.path: signature(project.workspace) for project in projects}
         changed: list[str | None] = [
             path for path, seen in now.items() if self._signatures.get(path, seen) != seen
         ]
         self._signatures = now
-        if before is not None and [p.path for p in before.projects] != list(now):
+        if self._paths is not None and self._paths != list(now):
             changed.append(None)
+        self._paths = list(now)
         return changed
