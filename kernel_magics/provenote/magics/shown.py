@@ -40,7 +40,7 @@ def run_block(run: ActiveRun, *, kernel: bool) -> None:
     from provenote.widgets import live, static
 
     row, series, document = live.ended(run)
-    # A job draws no picture: importing matplotlib would cost it more than the rest of ours; `show` draws them.
+    # A job draws no picture: importing matplotlib costs more than the rest of ours; `show` draws them.
     bundle(static.run_block(row, series, document, pictures=kernel and not in_job()))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provenote.tracking.capture import Capture
 
 _LINE = re.compile(r"%%track(?=\s|$)(.*)")
-_FORM = "`%%track NAME` on the first line, with `--reason \"new method\"` if the model changes"
+_FORM = '`%%track NAME` on the first line, with `--reason "new method"` if the model changes'
 
 
 class Request(NamedTuple):
@@ -142,7 +142,8 @@ class TrackedCells:
         if self in self._capture.observers:
             self._capture.observers.remove(self)
         for held, mine in (
-            (self._shell.input_transformers_cleanup, self.strip), (self._shell.ast_transformers, self.gate)
+            (self._shell.input_transformers_cleanup, self.strip),
+            (self._shell.ast_transformers, self.gate),
         ):
             if mine in held:
                 held.remove(mine)

@@ -131,7 +131,11 @@ def read(text: str) -> Pointer:
         raise UsageError("it does not name one file or folder under `outs`")
     out = outs[0]
     path = posixpath.normpath(posixpath.join(str(document.get("wdir") or ""), str(out["path"])))
-    more = {"imported": bool(document.get("deps")), "remote": out.get("remote"), "pushed": out.get("push", True)}
+    more = {
+        "imported": bool(document.get("deps")),
+        "remote": out.get("remote"),
+        "pushed": out.get("push", True),
+    }
     md5 = out.get("md5")
     if md5 is None:
         return Pointer(path, None, **more)

@@ -104,8 +104,10 @@ class Capture:
 
     def _callbacks(self) -> list[tuple[str, Any]]:
         return [
-            ("pre_execute", self._pre_execute), ("pre_run_cell", self._pre_run_cell),
-            ("post_execute", self._post_execute), ("post_run_cell", self._post_run_cell),
+            ("pre_execute", self._pre_execute),
+            ("pre_run_cell", self._pre_run_cell),
+            ("post_execute", self._post_execute),
+            ("post_run_cell", self._post_run_cell),
         ]
 
     def _comm(self, comm: Any, message: dict[str, Any]) -> None:

@@ -113,7 +113,11 @@ def _cell(one: Ran, unique: str, rules: Rules) -> tuple[str, int]:
     if count:
         facts["redacted"] = count
     cell = {
-        "cell_type": "code", "execution_count": number, "id": unique,
-        "metadata": {"provenote": facts}, "outputs": outputs, "source": source,
+        "cell_type": "code",
+        "execution_count": number,
+        "id": unique,
+        "metadata": {"provenote": facts},
+        "outputs": outputs,
+        "source": source,
     }
     return _canonical(cell, 2), count

@@ -179,7 +179,8 @@ def _gone(executions: Sequence[Execution], document: Document, deleted: Mapping[
     there = {cell for cell, _ in document.cells}
     ran = {execution.cell: execution.at for execution in executions}
     return {
-        cell for cell, when in deleted.items()
+        cell
+        for cell, when in deleted.items()
         if not (cell in there and document.at > when) and ran.get(cell, when) <= when
     }
 
@@ -194,7 +195,8 @@ def _place(executions: Sequence[Execution], document: Document, tracked: int | N
     shared = any(execution.cell in places for _, execution in counting)
     # Ids of the client's own still tell one cell from another; its last source finds the place.
     foreign = {
-        execution.cell: execution.source for _, execution in counting
+        execution.cell: execution.source
+        for _, execution in counting
         if execution.cell is not None and not (shared and _NBFORMAT_ID.fullmatch(execution.cell))
     }
     claims: dict[int, int] = {}
@@ -267,7 +269,8 @@ def _skipped(ordered: Sequence[_Step], document: Document) -> tuple[str, ...]:
     furthest = max((place for place in ran if place is not None), default=0)
     empty = digest("")
     return tuple(
-        cell or f"#{index}" for index, (cell, source) in enumerate(document.cells[:furthest])
+        cell or f"#{index}"
+        for index, (cell, source) in enumerate(document.cells[:furthest])
         if index not in ran and source != empty
     )
 
@@ -313,8 +316,11 @@ def evidence(
 
 def _execution_data(execution: Execution) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "n": execution.number, "cell": execution.cell, "source": execution.source,
-        "at": execution.at, "ok": execution.ok,
+        "n": execution.number,
+        "cell": execution.cell,
+        "source": execution.source,
+        "at": execution.at,
+        "ok": execution.ok,
     }
     if not execution.counts:
         data["counts"] = False
@@ -339,8 +345,13 @@ def recompute(evidence: Mapping[str, Any]) -> Verdict:
         document = Document(tuple((cell, source) for cell, source in told["cells"]), told["at"], told["from"])
     executions = [
         Execution(
-            one["n"], one["cell"], one["source"], one["at"], one["ok"],
-            one.get("counts", True), one.get("before_load", False),
+            one["n"],
+            one["cell"],
+            one["source"],
+            one["at"],
+            one["ok"],
+            one.get("counts", True),
+            one.get("before_load", False),
         )
         for one in evidence["executions"]
     ]

@@ -72,7 +72,8 @@ class Modules:
         """Return the names of the modules whose file changed since they were imported, sorted."""
         self.note()
         return sorted(
-            name for name, seen in self._seen.items()
+            name
+            for name, seen in self._seen.items()
             if name in sys.modules and (seen.stamp is None or _stamp(seen.file) != seen.stamp)
         )
 

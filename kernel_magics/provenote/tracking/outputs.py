@@ -156,7 +156,9 @@ def _formatted(item: dict[str, Any], redact: Callable[[str], str], number: int |
         return {"output_type": kind, "name": item["name"], "text": lines(redact("".join(item["text"])))}
     if kind == "error":
         return {
-            "output_type": kind, "ename": item["ename"], "evalue": redact(item["evalue"]),
+            "output_type": kind,
+            "ename": item["ename"],
+            "evalue": redact(item["evalue"]),
             "traceback": [redact(line) for line in item["traceback"]],
         }
     data = {mime: _mime(mime, value, redact) for mime, value in item["data"].items() if mime != WIDGET}

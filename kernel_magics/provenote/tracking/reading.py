@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import re
 
-READING = frozenset({
-    "runs", "compare", "show", "models", "inbox", "audit", "verify", "doctor", "jobs", "job logs", "why",
-    "data", "data status", "data log", "data diff", "env show", "env diff", "env check", "review list",
-    "track status",
-})
+READING = frozenset(
+    {
+        "runs",
+        "compare",
+        "show",
+        "models",
+        "inbox",
+        "audit",
+        "verify",
+        "doctor",
+        "jobs",
+        "job logs",
+        "why",
+        "data",
+        "data status",
+        "data log",
+        "data diff",
+        "env show",
+        "env diff",
+        "env check",
+        "review list",
+        "track status",
+    }
+)
 """Verbs that change neither the kernel nor the project: a cell made of them alone does not count."""
 
 

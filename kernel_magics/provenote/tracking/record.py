@@ -48,7 +48,16 @@ class Ran:
     """
 
     __slots__ = (
-        "_counts", "_digest", "at", "before_load", "cell", "nothing", "number", "ok", "outputs", "source",
+        "_counts",
+        "_digest",
+        "at",
+        "before_load",
+        "cell",
+        "nothing",
+        "number",
+        "ok",
+        "outputs",
+        "source",
         "written",
     )
 
@@ -155,9 +164,7 @@ class Record:
         from provenote.tracking import linearity
 
         executions = [
-            linearity.Execution(
-                one.number, one.cell, one.digest, one.at, one.ok, one.counts, one.before_load
-            )
+            linearity.Execution(one.number, one.cell, one.digest, one.at, one.ok, one.counts, one.before_load)
             for one in self.executions
         ]
         index = next((i for i, one in enumerate(self.executions) if one is tracked), len(executions) - 1)
@@ -193,4 +200,5 @@ class Record:
 def _scripted(name: str) -> tuple[Verdict, dict[str, Any]]:
     from provenote.model import SCHEMA
     from provenote.tracking.linearity import Verdict
+
     return Verdict("linear"), {"schema": SCHEMA, "script": name, "why": []}
