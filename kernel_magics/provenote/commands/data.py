@@ -6,17 +6,23 @@ import dataclasses
 import os
 import shlex
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from provenote.commands.data_words import (
+    added_json,
+    described,
+    folder_parts,
+    plain_json,
+    side,
+    size_words,
+    table_parts,
+)
 from provenote.commands.tree import Context, verb
 from provenote.errors import ProvenoteError, UsageError
 from provenote.view import Cell, Column, Facts, Line, Mark, Part, Table, View
 
 if TYPE_CHECKING:
-    from provenote.data.differing import Difference
     from provenote.data.storing import Added
-    from provenote.data.tablediff import TableDifference
 
 
 @verb("data add")
@@ -49,14 +55,14 @@ def add(context: Context, *paths: str, profile: str = "sampled") -> View:
     parts: list[Part] = []
     for one in done:
         words = {"new": "added", "changed": "added a new version", "unchanged": "unchanged"}[one.state]
-        parts.append(Line(f"{one.path}: {words}, {_described(one)}", "ok", aside=f"md5 {one.stored.md5[:7]}"))
+        parts.append(Line(f"{one.path}: {words}, {described(one)}", "ok", aside=f"md5 {one.stored.md5[:7]}"))
         parts += [Line(note, "warn") for note in one.notes]
     files = list(dict.fromkeys(os.path.relpath(file) for one in done for file in one.files))
     if any(one.state != "unchanged" for one in done):
         parts.append(
             Line(f"Next: `git add {shlex.join(files)}` and `git commit`; `provenote data push` shares it")
         )
-    data = [_added_json(one) for one in done]
+    data = [added_json(one) for one in done]
     return View(parts, {"added": data})
 
 
@@ -86,7 +92,7 @@ def status(context: Context, *paths: str, remote: bool = False) -> View:
             Cell(one.path, "code"),
             Cell(one.state, "plain" if one.state == "unchanged" else "warn", one.detail),
             Cell("" if one.rows is None else f"{one.rows:,}"),
-            Cell(_size(one.stored.size) if one.stored else ""),
+            Cell(size_words(one.stored.size) if one.stored else ""),
             pushed[one.pushed],
             Cell(one.detail, "muted"),
         ]
@@ -139,7 +145,7 @@ def log(context: Context, path: str, *, runs: bool = False) -> View:
             Cell(change.author, "muted"),
             Cell(version.stored.md5[:7], "code", version.stored.md5),
             Cell("" if change.rows is None else f"{change.rows:,}"),
-            Cell(_size(version.stored.size)),
+            Cell(size_words(version.stored.size)),
             Cell(change.subject),
         ]
         if runs:
@@ -175,14 +181,14 @@ def diff(context: Context, old: str, new: str | None = None, *, key: str | None 
 
     names = [name.strip() for name in key.split(",") if name.strip()] if key else []
     found = differing.diff(old, new, key=names, tell=context.tell)
-    sides = Facts([("old", _side(found.old)), ("new", _side(found.new))])
+    sides = Facts([("old", side(found.old)), ("new", side(found.new))])
     parts: list[Part] = [sides]
     if found.kind == "same":
         parts.append(Line("The bytes are the same", "ok"))
     elif found.table is not None:
-        parts += _table_parts(found.table)
+        parts += table_parts(found.table)
     elif found.folder is not None:
-        parts += _folder_parts(found)
+        parts += folder_parts(found)
     else:
         step = found.new.stored.size - found.old.stored.size
         parts.append(
@@ -190,7 +196,7 @@ def diff(context: Context, old: str, new: str | None = None, *, key: str | None 
         )
         if found.note:
             parts.append(Line(found.note, "", "muted"))
-    return View(parts, _plain(dataclasses.asdict(found)))
+    return View(parts, plain_json(dataclasses.asdict(found)))
 
 
 @verb("data get")
@@ -231,7 +237,7 @@ def push(context: Context, *paths: str, remote: str | None = None) -> View:
     carried = f"{done.files} file{'s' if done.files != 1 else ''} copied to {where}"
     parts: list[Part] = []
     if done.files:
-        parts.append(Line(carried, "ok", aside=_size(done.size) if done.size else ""))
+        parts.append(Line(carried, "ok", aside=size_words(done.size) if done.size else ""))
     elif done.paths:
         parts.append(Line(f"{where} has everything already", "ok"))
     elif not done.lacking:
@@ -262,7 +268,7 @@ def pull(context: Context, *paths: str, remote: str | None = None, force: bool =
     parts: list[Part] = []
     if done.files:
         carried = f"{done.files} file{'s' if done.files != 1 else ''} fetched from {done.remote}"
-        parts.append(Line(carried, "ok", aside=_size(done.size) if done.size else ""))
+        parts.append(Line(carried, "ok", aside=size_words(done.size) if done.size else ""))
     parts += [Line(f"{path}: as its pointer says", "ok") for path in done.written]
     if done.unchanged:
         parts.append(Line(f"{len(done.unchanged)} were up to date", "ok"))
@@ -279,127 +285,3 @@ def pull(context: Context, *paths: str, remote: str | None = None, force: bool =
     if not parts:
         parts.append(Line("No data is tracked yet. Begin: `provenote data add PATH`"))
     return View(parts, dataclasses.asdict(done), status=1 if done.lacking else 0)
-
-
-def _described(one: Added) -> str:
-    """Say in some words what was added."""
-    words = []
-    facts = one.profile or {}
-    if "rows" in facts:
-        about = " (from its beginning)" if facts.get("sampled") else ""
-        words.append(f"{facts['rows']:,} rows{about}, {len(facts['columns'])} columns")
-    elif facts.get("not_readable"):
-        words.append("not readable as a table")
-    if one.stored.nfiles is not None:
-        words.append(f"{one.stored.nfiles:,} file{'s' if one.stored.nfiles != 1 else ''}")
-    return ", ".join([*words, _size(one.stored.size)])
-
-
-def _added_json(one: Added) -> dict[str, Any]:
-    root = Path.cwd()
-    return {
-        "path": one.path,
-        "state": one.state,
-        **dataclasses.asdict(one.stored),
-        "before": dataclasses.asdict(one.before) if one.before else None,
-        "files": [os.path.relpath(file, root) for file in one.files],
-        "notes": list(one.notes),
-        "profile": one.profile,
-    }
-
-
-def _side(side: Any) -> Cell:
-    stored = side.stored
-    files = f", {stored.nfiles:,} files" if stored.nfiles is not None else ""
-    return Cell(f"{side.label}: {_size(stored.size)}{files}, md5 {stored.md5[:7]}", title=stored.md5)
-
-
-def _table_parts(found: TableDifference) -> list[Part]:
-    parts: list[Part] = []
-    if found.columns:
-        rows = [
-            [Cell(c.name, "code"), Cell(c.old or "not there"), Cell(c.new or "gone")] for c in found.columns
-        ]
-        parts.append(
-            Table([Column("column"), Column("old type"), Column("new type")], rows, caption="Schema")
-        )
-    step = found.new_rows - found.old_rows
-    pairs = [
-        ("rows", Cell(f"{found.old_rows:,} → {found.new_rows:,} ({step:+,})")),
-        ("added", Cell(f"{found.added:,}", "better" if found.added else "plain")),
-        ("removed", Cell(f"{found.removed:,}", "worse" if found.removed else "plain")),
-    ]
-    if found.changed is not None:
-        pairs.append(("changed", Cell(f"{found.changed:,}", "warn" if found.changed else "plain")))
-        pairs.append(("key", Cell(", ".join(found.key), "code")))
-    else:
-        pairs.append(("key", Cell("none found: whole rows were compared; name one with --key", "muted")))
-    parts.append(Facts(pairs))
-    if found.changed_columns:
-        rows = [[Cell(name, "code"), Cell(f"{count:,}")] for name, count in found.changed_columns.items()]
-        parts.append(Table([Column("column"), Column("cells", "right")], rows, caption="Changed cells"))
-    changed = [
-        [Cell(_row(change.key), "code"), Cell(name), Cell(str(old)), Cell(str(new))]
-        for change in found.changed_rows
-        for name, (old, new) in change.cells.items()
-    ]
-    if changed:
-        columns = [Column("row"), Column("column"), Column("old"), Column("new")]
-        parts.append(
-            Table(columns, changed, caption=_first(len(found.changed_rows), found.changed, "changed"))
-        )
-    for words, rows_, count in (
-        ("added", found.added_rows, found.added),
-        ("removed", found.removed_rows, found.removed),
-    ):
-        if rows_:
-            names = list(rows_[0])
-            cells = [[Cell(str(row[name])) for name in names] for row in rows_]
-            parts.append(
-                Table([Column(name) for name in names], cells, caption=_first(len(rows_), count, words))
-            )
-    return parts
-
-
-def _folder_parts(found: Difference) -> list[Part]:
-    folder = found.folder
-    assert folder is not None
-    counts = (len(folder.added), len(folder.removed), len(folder.changed), len(folder.moved))
-    words = "{} added, {} removed, {} changed, {} moved".format(*counts)
-    parts: list[Part] = [Line(words, "warn" if any(counts) else "ok")]
-    rows = [[Cell("added", "better"), Cell(name, "code")] for name in folder.added]
-    rows += [[Cell("removed", "worse"), Cell(name, "code")] for name in folder.removed]
-    rows += [[Cell("changed", "warn"), Cell(name, "code")] for name in folder.changed]
-    rows += [[Cell("moved", "muted"), Cell(f"{old} → {new}", "code")] for old, new in folder.moved]
-    foot = [f"{len(rows) - 50:,} more; all of them: --json"] if len(rows) > 50 else []
-    if rows:
-        parts.append(Table([Column(""), Column("file")], rows[:50], foot=foot))
-    return parts
-
-
-def _first(shown: int, count: int | None, words: str) -> str:
-    return f"Rows {words}" if shown == count else f"The first {shown} of {count:,} rows {words}"
-
-
-def _row(key: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in key.items())
-
-
-def _size(size: float) -> str:
-    """Return a size in the words of people: 1,139,356 bytes are 1.1 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
-
-
-def _plain(value: Any) -> Any:
-    """Return JSON data: dates, decimals and alike become text."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
