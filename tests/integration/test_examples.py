@@ -25,7 +25,8 @@ REFUSAL = "this takes a signature, and nobody is here to be asked"
 
 def _execute(root: Path, name: str) -> NotebookNode:
     """Run one notebook in a kernel of its own, as `Run All` does, with nobody to answer."""
-    notebook = nbformat.read(root / f"{name}.ipynb", as_version=4)
+    path = root / f"{name}.ipynb"
+    notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(root)}}
     )
@@ -63,7 +64,9 @@ def test_the_four_notebooks_tell_one_true_story(
     assert set(rows) == {"hourly-mean", "tree"}
     assert {row.status for row in rows.values()} == {"finished"}
     assert rows["tree"].metrics["rmse"] < rows["hourly-mean"].metrics["rmse"] < 200
-    document = index.document(place, rows["tree"].commit)
+    commit = rows["tree"].commit
+    assert commit is not None, "a finished run has a commit"
+    document = index.document(place, commit)
     assert document["why"] == "new method"
     assert [read["path"] for read in document["reads"]] == ["data/hour.csv"]
     assert rows["tree"].name in _printed(tracked, "runs")
