@@ -93,18 +93,22 @@ def interleaved(ours: Measure, peer: Measure, times: int) -> tuple[float, float]
 
 def process(code: str, *, cwd: Path | None = None, **environment: str) -> float:
     """Return the seconds of a whole Python process that runs ``code``."""
-    command = [sys.executable, "-c", code]
-    null = subprocess.DEVNULL
-    return took(lambda: subprocess.run(command, cwd=cwd, check=True, env=env(**environment), stdout=null))
+    began = time.perf_counter()
+    _run(code, cwd, environment)
+    return time.perf_counter() - began
 
 
 def told(code: str, *, cwd: Path | None = None, **environment: str) -> float:
     """Return the number that a Python process running ``code`` prints last."""
+    return float(_run(code, cwd, environment).split()[-1])
+
+
+def _run(code: str, cwd: Path | None, environment: dict[str, str]) -> str:
     command = [sys.executable, "-c", code]
-    answer = subprocess.run(
-        command, cwd=cwd, check=True, env=env(**environment), capture_output=True, text=True
-    )
-    return float(answer.stdout.split()[-1])
+    answer = subprocess.run(command, cwd=cwd, env=env(**environment), capture_output=True, text=True)
+    if answer.returncode:
+        raise RuntimeError(f"a measured process failed:\n{answer.stderr}")
+    return answer.stdout
 
 
 def env(**more: str) -> dict[str, str]:
