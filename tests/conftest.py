@@ -70,18 +70,26 @@ def make_repo(_template: Path) -> Callable[[Path], Path]:
 
 
 @pytest.fixture
-def repo(
-    tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def repo(tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a project, and stand in it."""
     root = make_repo(tmp_path / "project")
     monkeypatch.chdir(root)
-    yield root
-    _leave()
+    return root
 
 
-def _leave() -> None:
-    """End what a failed test left running, so that the next one starts clean."""
+@pytest.fixture(autouse=True)
+def _fresh_process() -> Iterator[None]:
+    """Forget what a process keeps while it lives (runs, reads, shells): each test starts as one would."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main  # a shell puts its own namespace there
     active = sys.modules.get("provenote.tracking.active")
     if active is not None:
-        active._active.clear()
+        for kept in (active._active, active._guests, active._reads):
+            kept.clear()
+    capture = sys.modules.get("provenote.tracking.capture")
+    if capture is not None:
+        capture._capture = None
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    if shells is not None and shells.InteractiveShell.initialized():
+        shells.InteractiveShell.clear_instance()
