@@ -87,6 +87,10 @@ def _fresh_process() -> Iterator[None]:
     if active is not None:
         for kept in (active._active, active._guests, active._reads):
             kept.clear()
+    autolog = sys.modules.get("provenote.tracking.autolog")
+    if autolog is not None and autolog._sessions:  # of a run that a test left open: estimators stay wrapped
+        autolog._sessions.clear()
+        autolog.fits.unwatch()
     capture = sys.modules.get("provenote.tracking.capture")
     if capture is not None:
         capture._capture = None
