@@ -187,6 +187,7 @@ def test_imported_distributions_are_named_by_their_own_names(tmp_path):
 
     locked = environment.lock()
     imports._tables.clear()
+    imports._seen.clear()
     found = imports.imported(locked, tmp_path)
     assert {"scikit-learn", "pyyaml", "pytest"} <= set(found)
     assert set(found) <= set(locked.packages)
@@ -198,12 +199,14 @@ def test_the_table_of_modules_is_kept_and_a_damaged_one_made_anew(tmp_path):
 
     locked = environment.lock()
     imports._tables.clear()
+    imports._seen.clear()
     first = imports.imported(locked, tmp_path)
     kept = tmp_path / "environments" / f"{locked.sha256}.modules.json"
     assert json.loads(kept.read_text())["yaml"] == "pyyaml"
     for damaged in ("{", "[1]"):
         kept.write_text(damaged)
         imports._tables.clear()
+        imports._seen.clear()
         assert imports.imported(locked, tmp_path) == first
 
 

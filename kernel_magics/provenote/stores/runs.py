@@ -125,7 +125,7 @@ def publish(
     try:
         capture = json.loads((folder / live.CAPTURE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        capture = {}
+        capture = meta.get("capture") or {}
     end = live.read_end(folder) or {
         "status": status,
         "reason": reason,

@@ -316,10 +316,8 @@ class ActiveRun:
         for callback in self._finish:
             with contextlib.suppress(WorldError):
                 callback()
-        evidence = gather_evidence(self.workspace)
-        if evidence is not None:
-            with contextlib.suppress(WorldError):
-                live.write_capture(self.folder, evidence)
+        with contextlib.suppress(WorldError):
+            _write_evidence(self)
 
     def __enter__(self) -> ActiveRun:
         return self
@@ -349,11 +347,21 @@ def outcome(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", f"{name}: {text}"[:500] if text else name
 
 
+def _shell() -> Any:
+    """Return the IPython shell of this process, or None."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
+def _is_script() -> bool:
+    """Whether nobody but the program itself can tell what ran here."""
+    return _evidence is None and _shell() is None
+
+
 def gather_evidence(place: Workspace) -> dict[str, Any] | None:
     """Return what ran in this process: from the kernel's capture, else as far as a script can tell."""
     if _evidence is not None:
         return _evidence()
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    shell = _shell()
     if shell is not None:
         from provenote.tracking import capture
 
@@ -466,6 +474,7 @@ def _meta(
         "lock": lock.text,
         "python": lock.python,
         "machine": environment.facts(),
+        "capture": gather_evidence(place) if _is_script() else None,
     }
 
 
@@ -497,10 +506,16 @@ def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config
         run.record({"read": read})
     if params:
         run.log_params(params)
-    evidence = gather_evidence(run.workspace)
-    if evidence is not None:
-        live.write_capture(run.folder, evidence)
+    _write_evidence(run)
     return run
+
+
+def _write_evidence(run: ActiveRun) -> None:
+    """Keep what ran so far. What a script can tell never changes: it stands in the run's first words."""
+    if run.joined or not _is_script():
+        evidence = gather_evidence(run.workspace)
+        if evidence is not None:
+            live.write_capture(run.folder, evidence)
 
 
 class track:  # noqa: N801 - a context manager that reads as a verb: `with provenote.track("hgb") as run:`

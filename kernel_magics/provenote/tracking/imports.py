@@ -16,6 +16,7 @@ from pathlib import Path
 from provenote.tracking.environment import Lock, distributions, normalized, this, write
 
 _tables: dict[str, dict[str, str]] = {}
+_seen: dict[tuple[int, str], tuple[str, ...]] = {}
 
 
 def imported(locked: Lock, home: Path | None = None) -> tuple[str, ...]:
@@ -33,6 +34,9 @@ def imported(locked: Lock, home: Path | None = None) -> tuple[str, ...]:
     tuple of str
         Normalized names, sorted; each is a key of ``locked.packages``. Namespace packages are left out.
     """
+    key = (len(sys.modules), locked.sha256)  # modules come, they hardly ever go
+    if key in _seen:
+        return _seen[key]
     library = os.path.dirname(os.__file__) + os.sep
     found, unknown = set(), []
     for module in [name for name in list(sys.modules) if "." not in name]:
@@ -47,7 +51,9 @@ def imported(locked: Lock, home: Path | None = None) -> tuple[str, ...]:
     if unknown:
         table = _providers(locked, home)
         found.update(table[module] for module in unknown if table.get(module) in locked.packages)
-    return tuple(sorted(found))
+    _seen.clear()
+    _seen[key] = tuple(sorted(found))
+    return _seen[key]
 
 
 def _is_library(file: str, library: str) -> bool:
