@@ -140,15 +140,16 @@ def publish(
         f"{overlay}/{path}": content for path, content in _files(document, events, capture, meta).items()
     }
     try:
-        cleared = trees.build(repo, base, {overlay: None})
-        tree = trees.build(repo, trees.tree(repo, str(cleared)), changes)
+        if overlay in base:
+            base = trees.tree(repo, trees.build(repo, base, {overlay: None}))
+        tree = trees.build(repo, base, changes)
         who = trees.signature(repo)
         printable = re.sub(r"[\x00-\x1f\x7f]", " ", str(meta["label"]))  # a NUL would end the message for Git
         subject = " ".join(printable.split())[:100] or "run"
         message = f"provenote: {subject}\n\n{TRAILER}: {overlay}\n"
         commit = str(repo.create_commit(None, who, who, message, tree, [meta["baseline"]]))
         name, commit = _name(repo, meta, commit)
-        reference = repo.references.get(f"{LIVE_REFS}/{meta['id']}")
+        reference = repo.references.get(f"{LIVE_REFS}/{meta['id']}") if meta.get("tree") else None
         if reference is not None:
             reference.delete()
     except ProvenoteError:
