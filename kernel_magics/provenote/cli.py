@@ -52,7 +52,7 @@ def parse(words: Sequence[str]) -> tuple[Verb, list[Any], dict[str, Any], bool]:
     """
     verb, rest = _find(list(words))
     parser = parser_of(verb)
-    known = parser.parse_intermixed_args(rest) if _intermixed(verb) else parser.parse_args(rest)
+    known = parser.parse_intermixed_args(rest)
     found = vars(known)
     positional: list[Any] = []
     options: dict[str, Any] = {}
@@ -65,10 +65,6 @@ def parse(words: Sequence[str]) -> tuple[Verb, list[Any], dict[str, Any], bool]:
         else:
             options[parameter.name] = value
     return verb, positional, options, found["json"]
-
-
-def _intermixed(verb: Verb) -> bool:
-    return not any(parameter.kind == "multiple" and parameter.type is list for parameter in verb.parameters)
 
 
 def _find(words: list[str]) -> tuple[Verb, list[str]]:
