@@ -27,6 +27,7 @@ JOURNEYS = {
     "start": "init demo doctor new",
     "tracking": "track",
     "runs": "runs show",
+    "compare": "compare",
     "travel": "restore",
     "sharing": "star unstar tag untag note archive unarchive pin unpin undo sync",
     "data": "data",

@@ -58,7 +58,7 @@ def gather(workspace: Workspace, row: Row) -> Account:
     }
     series = index.series(workspace, row)
     if row.commit is None:
-        return Account(row, _so_far(workspace, row), series, **family)  # type: ignore[arg-type]
+        return Account(row, so_far(workspace, row), series, **family)  # type: ignore[arg-type]
     document = index.document(workspace, row.commit)
     return Account(
         row,
@@ -71,7 +71,7 @@ def gather(workspace: Workspace, row: Row) -> Account:
     )
 
 
-def _so_far(workspace: Workspace, row: Row) -> dict[str, Any]:
+def so_far(workspace: Workspace, row: Row) -> dict[str, Any]:
     """Return what a running run has recorded, in the form of its later document."""
     from provenote.stores import live
 

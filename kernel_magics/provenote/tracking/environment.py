@@ -162,6 +162,27 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def packages(text: str) -> dict[str, str]:
+    """Read a lock: the version of each distribution by its normalized name.
+
+    Parameters
+    ----------
+    text : str
+        A lock as `lock` writes it, or any requirements file whose lines read ``name==version``.
+
+    Returns
+    -------
+    dict of str to str
+        Where a distribution came from, which stands in a comment, is no part of its version.
+    """
+    found = {}
+    for line in text.splitlines():
+        name, separator, rest = line.partition("==")
+        if separator and not name.lstrip().startswith("#"):
+            found[normalized(name.strip())] = rest.partition("#")[0].strip()
+    return found
+
+
 # ---------------------------------------------------------------------- interpreters
 
 
