@@ -206,7 +206,7 @@ def test_a_full_disk_at_the_end_loses_nothing(repo: Path, monkeypatch: pytest.Mo
     run = provenote.track("full").__enter__()
     run.log(a=1, step=0)
     with monkeypatch.context() as patch:
-        patch.setattr(runs.trees, "build", _no_space)
+        patch.setattr(runs.objects, "build", _no_space)
         with pytest.raises(WorldError, match="not yet a commit, the disk is full"):
             run.end()
         (row,), _ = index.rows(workspace.find())
@@ -216,7 +216,7 @@ def test_a_full_disk_at_the_end_loses_nothing(repo: Path, monkeypatch: pytest.Mo
 
 
 def _no_space(*_: object) -> None:
-    raise OSError("failed to write: No space left on device")
+    raise OSError(28, "No space left on device")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root: a file system of its own that fills up")

@@ -15,7 +15,7 @@ import provenote
 from provenote import workspace
 from provenote.cli import main
 from provenote.errors import UsageError, WorldError
-from provenote.git import trees
+from provenote.git import objects
 from provenote.stores import annotating, annotation, index, notes
 from provenote.stores.keys import make
 from provenote.workspace import Workspace
@@ -191,10 +191,7 @@ def seal(place: Workspace, word: str, run: str, **body: object) -> dict[str, byt
 
 
 def commit_tree(place: Workspace, files: dict[str, bytes]) -> str:
-    repo = trees.repository(place.common_dir)
-    who = trees.signature(repo)
-    tree = trees.build(repo, None, files)
-    return str(repo.create_commit(None, who, who, "elsewhere", tree, []))
+    return objects.commit(place.common_dir, objects.build(place.common_dir, None, files), [], "elsewhere")
 
 
 def test_a_tree_that_grew_elsewhere_unites(place: Workspace) -> None:
@@ -215,11 +212,10 @@ def test_what_was_cut_off_elsewhere_comes_back(place: Workspace) -> None:
     annotating.say(place, "note", [run], text="kept")
     whole = notes.tip(place.top)
     assert whole is not None
-    repo = trees.repository(place.common_dir)
     names = list(notes.paths(place.top, whole))
-    who = trees.signature(repo)
-    cut = trees.build(repo, repo[whole].tree, {name: None for name in names if name.startswith("e/")})
-    theirs = str(repo.create_commit(None, who, who, "cut", cut, [whole]))
+    base = objects.tree_of(place.common_dir, whole)
+    cut = objects.build(place.common_dir, base, {name: None for name in names if name.startswith("e/")})
+    theirs = objects.commit(place.common_dir, cut, [whole], "cut")
     notes.unite(place.common_dir, theirs)
     assert rows(place)["a"].starred and rows(place)["a"].notes[-1] == "kept"
 
@@ -304,7 +300,7 @@ def test_a_full_disk_is_said_in_one_line(place: Workspace, monkeypatch: pytest.M
     def full(*_: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trees, "build", full)
+    monkeypatch.setattr(objects, "build", full)
     with pytest.raises(WorldError, match="cannot be kept.*No space left") as error:
         annotating.say(place, "star", [run])
     assert "\n" not in str(error.value)

@@ -33,7 +33,7 @@ def git(*arguments: str, cwd: Path | str = ".", env: dict[str, str] | None = Non
 def expected_tree(root: Path, tmp_path: Path) -> str:
     """The tree that Git itself makes of the work tree, through a copy of the index."""
     index = tmp_path / "index-copy"
-    folder = git("rev-parse", "--absolute-git-dir", cwd=root).strip()
+    folder = git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=root).strip()
     subprocess.run(["cp", "-a", f"{folder}/index", str(index)], check=True)
     for shared in Path(folder).glob("sharedindex.*"):
         subprocess.run(["cp", "-a", str(shared), str(tmp_path)], check=True)
@@ -44,7 +44,9 @@ def expected_tree(root: Path, tmp_path: Path) -> str:
 
 def taken(root: Path) -> str:
     found = snapshot.take(
-        root, Path(git("rev-parse", "--absolute-git-dir", cwd=root).strip()), config.Settings()
+        root,
+        Path(git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=root).strip()),
+        config.Settings(),
     )
     return found.tree or git("rev-parse", "HEAD^{tree}", cwd=root).strip()
 

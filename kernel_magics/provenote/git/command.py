@@ -82,6 +82,17 @@ def head(folder: Path) -> str:
     return commit
 
 
+def identity(folder: Path) -> tuple[str | None, str | None]:
+    """Return name and mail of who works here, by Git's environment and settings; None for what they lack."""
+    given = os.environ.get("GIT_AUTHOR_NAME"), os.environ.get("GIT_AUTHOR_EMAIL")
+    if all(given):
+        return given
+    asked = run(folder, "config", "-z", "--get-regexp", r"^user\.(name|email)$").stdout
+    lines = (entry.partition("\n") for entry in asked.decode("utf-8", "replace").split("\0"))
+    said = {key: value for key, _, value in lines}  # the last of several counts, as for Git
+    return given[0] or said.get("user.name"), given[1] or said.get("user.email")
+
+
 def no_commit() -> UsageError:
     """Return the error for a repository without a commit: a run needs one as its baseline."""
     return UsageError(

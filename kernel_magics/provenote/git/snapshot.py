@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provenote.config import Settings
-from provenote.git import secrets, trees
+from provenote.errors import WorldError
+from provenote.git import objects, secrets
 from provenote.git.command import git, no_commit
 
 _FOLDERS = frozenset({"node_modules", ".ipynb_checkpoints", "__pycache__", ".venv", ".tox", ".mypy_cache"})
@@ -118,8 +119,8 @@ class Snapshot:
     omitted: tuple[Omitted, ...]
 
 
-def take(top: Path, git_dir: Path, settings: Settings) -> Snapshot:
-    """Take a snapshot of the work tree at ``top``.
+def take(top: Path, common_dir: Path, settings: Settings) -> Snapshot:
+    """Take a snapshot of the work tree at ``top``; its objects go to ``common_dir``.
 
     Raises
     ------
@@ -129,31 +130,39 @@ def take(top: Path, git_dir: Path, settings: Settings) -> Snapshot:
         If objects cannot be written.
     """
     baseline, tracked, untracked = _status(top)
-    changes: dict[bytes, trees.Change] = {}
+    changes: dict[bytes, objects.Change] = {}
     regular: list[tuple[bytes, int]] = []
     for path, mode in tracked:
         kind = _kind(top, path)
-        if kind is None or (mode == 0 and kind != trees.MODULE):
+        if kind is None or (mode == 0 and kind != objects.MODULE):
             changes[path] = None
-        elif kind == trees.LINK:
-            changes[path] = (_link(top, git_dir, path), trees.LINK)
-        elif kind in (trees.FILE, trees.EXECUTABLE) and mode != trees.MODULE:
+        elif kind == objects.LINK:
+            changes[path] = (_link(top, common_dir, path), objects.LINK)
+        elif kind in (objects.FILE, objects.EXECUTABLE) and mode != objects.MODULE:
             regular.append((path, mode))
     kept, omitted = _sort_untracked(top, untracked, settings)
     for path, kind in kept:
-        if kind == trees.LINK:
-            changes[path] = (_link(top, git_dir, path), trees.LINK)
+        if kind == objects.LINK:
+            changes[path] = (_link(top, common_dir, path), objects.LINK)
         else:
             regular.append((path, kind))
     for (path, mode), oid in zip(regular, _hash(top, [path for path, _ in regular]), strict=True):
         changes[path] = (oid, mode)
     if not changes:
         return Snapshot(baseline, None, omitted)
-    repo = trees.repository(git_dir)
     named = {os.fsdecode(path): change for path, change in changes.items()}
-    head_tree = repo[baseline].tree
-    tree = str(trees.build(repo, head_tree, named))
-    return Snapshot(baseline, None if tree == str(head_tree.id) else tree, omitted)
+    head_tree = objects.tree_of(common_dir, baseline)
+    tree = _built(common_dir, head_tree, named)
+    return Snapshot(baseline, None if tree == head_tree else tree, omitted)
+
+
+def _built(common_dir: Path, base: str, changes: dict[str, objects.Change]) -> str:
+    try:
+        return objects.build(common_dir, base, changes)
+    except OSError as error:
+        raise WorldError(
+            f"the snapshot cannot be kept: {error.strerror or error}", "Free some space, then try again"
+        ) from error
 
 
 def _status(top: Path) -> tuple[str, list[tuple[bytes, int]], list[bytes]]:
@@ -187,15 +196,15 @@ def _kind(top: Path, path: bytes) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISLNK(mode):
-        return trees.LINK
+        return objects.LINK
     if stat.S_ISDIR(mode):
-        return trees.MODULE
-    return trees.EXECUTABLE if mode & 0o100 else trees.FILE
+        return objects.MODULE
+    return objects.EXECUTABLE if mode & 0o100 else objects.FILE
 
 
-def _link(top: Path, git_dir: Path, path: bytes) -> str:
+def _link(top: Path, common_dir: Path, path: bytes) -> str:
     target = os.readlink(os.path.join(os.fsencode(top), path))
-    return str(trees.repository(git_dir).create_blob(target))
+    return objects.write(common_dir, "blob", target)
 
 
 def _hash(top: Path, paths: list[bytes]) -> list[str]:
@@ -249,11 +258,11 @@ def _sort_untracked(
             continue
         total += status.st_size
         kind = (
-            trees.LINK
+            objects.LINK
             if stat.S_ISLNK(status.st_mode)
-            else trees.EXECUTABLE
+            else objects.EXECUTABLE
             if status.st_mode & 0o100
-            else trees.FILE
+            else objects.FILE
         )
         kept.append((path, kind))
     return kept, tuple(omitted[name] for name in sorted(omitted))

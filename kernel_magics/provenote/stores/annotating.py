@@ -27,17 +27,13 @@ LONGEST_TAG = 100
 
 def author(workspace: Workspace) -> str:
     """Return who annotates, as ``Name <mail>``: Git's identity, else the account on this machine."""
-    asked = command.run(workspace.top, "config", "-z", "--get-regexp", r"^user\.(name|email)$").stdout
-    said = dict(
-        entry.split("\n", 1) for entry in asked.decode("utf-8", "replace").split("\0") if "\n" in entry
-    )
+    name, mail = command.identity(workspace.top)
     try:
         account = getpass.getuser()
     except (OSError, KeyError):
         account = "somebody"
-    name = os.environ.get("GIT_AUTHOR_NAME") or said.get("user.name") or account
-    mail = os.environ.get("GIT_AUTHOR_EMAIL") or said.get("user.email") or f"{account}@{socket.gethostname()}"
-    return plain(" ".join(f"{name} <{mail}>".split()))  # type: ignore[no-any-return]
+    mail = mail or f"{account}@{socket.gethostname()}"
+    return plain(" ".join(f"{name or account} <{mail}>".split()))  # type: ignore[no-any-return]
 
 
 def say(

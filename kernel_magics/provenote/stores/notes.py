@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provenote.errors import ProvenoteError, WorldError
-from provenote.git import command, trees
+from provenote.errors import WorldError
+from provenote.git import command, objects
 from provenote.stores import annotation
 from provenote.stores.digest import sha256_bytes
 
@@ -110,7 +110,7 @@ def unite(common_dir: Path, other: str) -> Union:
         if old is None or all(theirs.get(path) == oid for path, oid in ours.items()):
             new = other
         else:
-            changes: dict[str, trees.Change] = {path: (oid, trees.FILE) for path, oid in taken.items()}
+            changes: dict[str, objects.Change] = {path: (oid, objects.FILE) for path, oid in taken.items()}
             new = _commit(common_dir, [old, other], changes, "unite two clones")
         if _move(common_dir, new, old):
             return Union(new, received, ahead)
@@ -149,19 +149,13 @@ def _rightful(common_dir: Path, path: str, oids: list[str]) -> str:
     return oids[0]
 
 
-def _commit(common_dir: Path, parents: list[str], changes: Mapping[str, trees.Change], message: str) -> str:
-    import pygit2
-
+def _commit(common_dir: Path, parents: list[str], changes: Mapping[str, objects.Change], message: str) -> str:
     try:
-        repo = trees.repository(common_dir)
-        base = repo[parents[0]].tree if parents else None
-        who = pygit2.Signature(*WRITER, int(time.time()), 0)
-        text = " ".join(message.split())
-        return str(repo.create_commit(None, who, who, text, trees.build(repo, base, changes), parents))
-    except ProvenoteError:
-        raise
-    except Exception as error:  # libgit2 reports a full disk or a read-only folder as one of several types
-        why = " ".join(str(error).split())
+        base = objects.tree_of(common_dir, parents[0]) if parents else None
+        tree = objects.build(common_dir, base, changes)
+        return objects.commit(common_dir, tree, parents, " ".join(message.split()), WRITER)
+    except OSError as error:
+        why = error.strerror or error
         mend = "Mend that, then try again: what was there is whole"
         raise WorldError(f"the annotation cannot be kept, Git cannot write: {why}", mend) from error
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenote.errors import ProvenoteError, UsageError, WorldError
-from provenote.git import snapshot, trees
+from provenote.git import objects, refs, snapshot, trees
 from provenote.git.command import run as git_run
 from provenote.model import SCHEMA
 from provenote.stores import live, pointers, values
@@ -60,7 +60,7 @@ def parse_ref(ref: str) -> tuple[str, str] | None:
     return parts[2] + parts[3], parts[4]
 
 
-def check_overlay(repo: pygit2.Repository, taken: snapshot.Snapshot, overlay: str) -> None:
+def check_overlay(common_dir: Path, taken: snapshot.Snapshot, overlay: str) -> None:
     """Refuse, before anything runs, a folder of the user's that stands where the overlay would.
 
     Raises
@@ -68,8 +68,10 @@ def check_overlay(repo: pygit2.Repository, taken: snapshot.Snapshot, overlay: st
     UsageError
         If the tree has ``overlay`` and it carries no run of ours.
     """
-    root = trees.tree(repo, taken.tree or taken.baseline)
-    if overlay not in root or _is_ours(trees.content(repo, root, f"{overlay}/run.json")):
+    root = objects.tree_of(common_dir, taken.tree or taken.baseline)
+    if objects.entry(common_dir, root, overlay) is None:
+        return
+    if _is_ours(objects.blob(common_dir, root, f"{overlay}/run.json")):
         return
     name = overlay.rsplit("/", 1)[-1]
     raise UsageError(
@@ -86,9 +88,9 @@ def _is_ours(content: bytes | None) -> bool:
     return isinstance(document, dict) and "schema" in document and "id" in document
 
 
-def keep_snapshot(repo: pygit2.Repository, run_id: str, tree: str) -> None:
+def keep_snapshot(common_dir: Path, run_id: str, tree: str) -> None:
     """Name a snapshot's tree while its run lives, or ``git gc`` would take it."""
-    trees.create_ref(repo, f"{LIVE_REFS}/{run_id}", tree)
+    refs.create(common_dir, f"{LIVE_REFS}/{run_id}", tree)
 
 
 def publish(
@@ -131,38 +133,35 @@ def publish(
         "reason": reason,
         "ended": ended or events.last or meta["started"],
     }
-    repo = trees.repository(common_dir)
-    base, kept = _base(repo, meta)
+    base, kept = _base(common_dir, meta)
     _part_files(events.artifacts)
     document = _document(meta, events, capture, end, kept)
     overlay = f"{meta['prefix']}/{meta['overlay']}".lstrip("/")
-    changes: dict[str, trees.Change] = {
+    changes: dict[str, objects.Change] = {
         f"{overlay}/{path}": content for path, content in _files(document, events, capture, meta).items()
     }
     try:
-        if overlay in base:
-            base = trees.tree(repo, trees.build(repo, base, {overlay: None}))
-        tree = trees.build(repo, base, changes)
-        who = trees.signature(repo)
+        if objects.entry(common_dir, base, overlay) is not None:
+            base = objects.build(common_dir, base, {overlay: None})
+        tree = objects.build(common_dir, base, changes)
         printable = re.sub(r"[\x00-\x1f\x7f]", " ", str(meta["label"]))  # a NUL would end the message for Git
         subject = " ".join(printable.split())[:100] or "run"
         message = f"provenote: {subject}\n\n{TRAILER}: {overlay}\n"
-        commit = str(repo.create_commit(None, who, who, message, tree, [meta["baseline"]]))
-        name, commit = _name(repo, meta, commit)
-        reference = repo.references.get(f"{LIVE_REFS}/{meta['id']}") if meta.get("tree") else None
-        if reference is not None:
-            reference.delete()
+        commit = objects.commit(common_dir, tree, [meta["baseline"]], message)
+        name, commit = _name(common_dir, meta, commit)
+        if meta.get("tree"):
+            refs.delete(common_dir, f"{LIVE_REFS}/{meta['id']}")
     except ProvenoteError:
         raise
-    except Exception as error:  # libgit2 reports a full disk or a read-only folder as one of several types
+    except (OSError, KeyError) as error:
         raise _unwritable(error, meta) from error
     shutil.rmtree(folder, ignore_errors=True)
     _pack(common_dir, meta["baseline"])
     return name, commit
 
 
-def _unwritable(error: Exception, meta: dict[str, Any]) -> WorldError:
-    text = " ".join(str(error).split())
+def _unwritable(error: OSError | KeyError, meta: dict[str, Any]) -> WorldError:
+    text = " ".join(str(error).split()) if isinstance(error, OSError) else f"it has lost the object {error}"
     why = (
         "the disk is full"
         if "space" in text.lower() or "quota" in text.lower()
@@ -174,25 +173,28 @@ def _unwritable(error: Exception, meta: dict[str, Any]) -> WorldError:
     )
 
 
-def _base(repo: pygit2.Repository, meta: dict[str, Any]) -> tuple[pygit2.Tree, bool]:
+def _base(common_dir: Path, meta: dict[str, Any]) -> tuple[str, bool]:
     """Return the tree that the run started from, and whether the snapshot was still there."""
     if meta.get("tree"):
         try:
-            return trees.tree(repo, meta["tree"]), True
-        except (KeyError, ValueError):
-            return trees.tree(repo, meta["baseline"]), False
-    return trees.tree(repo, meta["baseline"]), True
+            return objects.tree_of(common_dir, meta["tree"]), True
+        except KeyError:
+            return objects.tree_of(common_dir, meta["baseline"]), False
+    return objects.tree_of(common_dir, meta["baseline"]), True
 
 
-def _name(repo: pygit2.Repository, meta: dict[str, Any], commit: str) -> tuple[str, str]:
+def _name(common_dir: Path, meta: dict[str, Any], commit: str) -> tuple[str, str]:
     """Create the run's ref under the first free name; a ref that already holds this run is kept."""
     for name in names(meta["label"], meta["id"]):
         ref = ref_name(meta["baseline"], name)
-        if trees.create_ref(repo, ref, commit):
-            return name, commit
-        there = repo.references.get(ref)
-        if there is not None and run_id(repo, str(there.target)) == meta["id"]:
-            return name, str(there.target)
+        try:
+            if refs.create(common_dir, ref, commit):
+                return name, commit
+        except refs.Locked:  # by a process killed in the act: that name is out of reach, the run is not
+            continue
+        there = refs.read(common_dir, ref)
+        if there is not None and run_id(trees.repository(common_dir), there) == meta["id"]:
+            return name, there
     raise WorldError(f"no free name for the run {meta['name']}", "Try again: nothing is lost")
 
 

@@ -440,17 +440,17 @@ def _meta(
     parent: str | None,
     job: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    from provenote.git import snapshot, trees
+    from provenote.git import snapshot
     from provenote.stores import runs
     from provenote.tracking import environment
 
-    taken = snapshot.take(place.top, place.git_dir, settings)
+    taken = snapshot.take(place.top, place.common_dir, settings)
     run_id = os.urandom(8).hex()
     overlay = f"{place.prefix}/{settings.overlay}".lstrip("/")
     if taken.tree or (place.dvc_root / settings.overlay).exists():
-        runs.check_overlay(trees.repository(place.common_dir), taken, overlay)
+        runs.check_overlay(place.common_dir, taken, overlay)
     if taken.tree:
-        runs.keep_snapshot(trees.repository(place.common_dir), run_id, taken.tree)
+        runs.keep_snapshot(place.common_dir, run_id, taken.tree)
     lock = environment.lock()
     environment.keep(lock, place.home)
     return {
