@@ -13,7 +13,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from typing import Any, Literal
 
 from provenote.errors import UsageError, WorldError
 
-HOST = socket.gethostname()
+HOST = os.uname().nodename
 EVENTS, META, LEASE, CAPTURE, JOINED, END = (
     "events.jsonl",
     "meta.json",
@@ -269,14 +268,10 @@ def fold(raw: bytes) -> Events:
     """Fold the lines of ``events.jsonl``. Pure."""
     events, automatic = Events(), Events()
     counts: dict[tuple[bool, str], int] = {}
-    for line in raw.split(b"\n"):
-        if not line:
+    for event in _parsed(raw):
+        if not isinstance(event, dict):
             continue
-        try:
-            event = json.loads(line)
-            time = event.get("t")
-        except (ValueError, AttributeError):
-            continue
+        time = event.get("t")
         auto = "auto" in event
         into = automatic if auto else events
         if "m" in event:
@@ -307,6 +302,25 @@ def fold(raw: bytes) -> Events:
             events.last = time
     _fill(events, automatic)
     return events
+
+
+def _parsed(raw: bytes) -> Iterator[Any]:
+    """Yield the values of the lines; those that are torn or no JSON are skipped.
+
+    All at once, a third of the time of one by one, unless there is such a line: whatever it leaves open
+    makes the whole unreadable.
+    """
+    lines = [line for line in raw.split(b"\n") if line]
+    try:
+        yield from json.loads(b"[" + b",".join(lines) + b"]")
+        return
+    except ValueError:
+        pass
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
 
 
 def _fill(events: Events, automatic: Events) -> None:

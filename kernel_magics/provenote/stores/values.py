@@ -164,9 +164,16 @@ def plot_files(keys: list[str]) -> dict[str, str]:
 def tsv(key: str, points: list[tuple[Any, Any]]) -> bytes:
     """Write the points of one metric: header ``step<TAB>key``, then a line a point."""
     heading = re.sub(r"[\t\r\n]", " ", key)
-    return "".join([f"step\t{heading}\n", *(f"{step}\t{_field(value)}\n" for step, value in points)]).encode()
+    lines = [
+        f"{step}\t{value!r}\n" if value.__class__ in _NUMBERS else f"{step}\t{_field(value)}\n"
+        for step, value in points
+    ]
+    return "".join([f"step\t{heading}\n", *lines]).encode()
+
+
+_NUMBERS = (float, int)  # and not bool: written as they are, without looking for odd characters
 
 
 def _field(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value) if isinstance(value, float) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)
     return re.sub(r"[\t\r\n]", " ", text)
