@@ -47,7 +47,7 @@ class Account:
 
 def gather(workspace: Workspace, row: Row) -> Account:
     """Read all that is known of a run."""
-    from provenote.stores import index
+    from provenote.stores import environments, index
 
     rows, _ = index.rows(workspace, everything=True)
     family = {
@@ -66,7 +66,7 @@ def gather(workspace: Workspace, row: Row) -> Account:
         series,
         **family,  # type: ignore[arg-type]
         versions=_versions(workspace, row.commit, str(document.get("overlay", ""))),
-        packages=_packages(_file(workspace, row.commit, "environment.txt")),
+        packages=len(environments.packages(environments.text_of(workspace, row) or "")),
         outputs=_outputs(_file(workspace, row.commit, "executed.ipynb")),
     )
 
@@ -95,10 +95,6 @@ def _file(workspace: Workspace, commit: str, path: str) -> bytes:
     from provenote.stores import runs
 
     return runs.file(trees.repository(workspace.common_dir), commit, path) or b""
-
-
-def _packages(lock: bytes) -> int:
-    return sum(b"==" in line or b" @ " in line for line in lock.splitlines() if not line.startswith(b"#"))
 
 
 def _outputs(notebook: bytes) -> tuple[int, int, int]:

@@ -108,7 +108,7 @@ def read(workspace: Workspace, rows: Sequence[Row]) -> tuple[Side, ...]:
 
 def _side(workspace: Workspace, letter: str, row: Row) -> Side:
     from provenote.git import trees
-    from provenote.stores import index, runs
+    from provenote.stores import environments, index, runs
 
     series = index.series(workspace, row)
     if row.commit is None:
@@ -116,14 +116,13 @@ def _side(workspace: Workspace, letter: str, row: Row) -> Side:
         tree = str(meta.get("tree") or row.baseline)
         return Side(letter, row, _so_far(workspace, row), series, tree, meta.get("lock"))
     repo = trees.repository(workspace.common_dir)
-    lock = runs.file(repo, row.commit, "environment.txt")
     return Side(
         letter,
         row,
         index.document(workspace, row.commit),
         series,
         row.commit,
-        None if lock is None else lock.decode("utf-8", "replace"),
+        environments.text_of(workspace, row),
         runs.file(repo, row.commit, "executed.ipynb"),
     )
 

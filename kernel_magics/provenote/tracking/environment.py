@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from provenote.errors import UsageError
+from provenote.stores.environments import normalized as normalized
+from provenote.stores.environments import packages as packages
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -155,32 +157,6 @@ def cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def normalized(name: str) -> str:
-    """Return the name of a distribution in its one normalized form (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def packages(text: str) -> dict[str, str]:
-    """Read a lock: the version of each distribution by its normalized name.
-
-    Parameters
-    ----------
-    text : str
-        A lock as `lock` writes it, or any requirements file whose lines read ``name==version``.
-
-    Returns
-    -------
-    dict of str to str
-        Where a distribution came from, which stands in a comment, is no part of its version.
-    """
-    found = {}
-    for line in text.splitlines():
-        name, separator, rest = line.partition("==")
-        if separator and not name.lstrip().startswith("#"):
-            found[normalized(name.strip())] = rest.partition("#")[0].strip()
-    return found
 
 
 # ---------------------------------------------------------------------- interpreters

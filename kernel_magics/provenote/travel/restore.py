@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from provenote.events import Progress, Tell, silent
 from provenote.git import trees
 from provenote.git.command import git
 from provenote.git.command import run as git_run
-from provenote.stores import cache, index, pointers, remotes, runs
+from provenote.stores import cache, environments, index, pointers, remotes, runs
 from provenote.travel import restored
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def restore(workspace: Workspace, name: str, *, tell: Tell = silent) -> Outcome:
         tell(Progress(label, state="failed", detail="the same command goes on from here"))
         raise
     tell(Progress(label, state="done", detail=str(os.path.relpath(folder))))
-    return Outcome(folder, notebook, there, absent, _environment(workspace, row.commit, document), made)
+    return Outcome(folder, notebook, there, absent, _environment(workspace, row, document), made)
 
 
 def _wanted(workspace: Workspace, commit: str, document: Mapping[str, Any]) -> dict[str, pointers.Stored]:
@@ -216,35 +216,22 @@ def _notebook(workspace: Workspace, root: Path, commit: str, document: Mapping[s
     return beside
 
 
-def _environment(workspace: Workspace, commit: str, document: Mapping[str, Any]) -> tuple[str, ...]:
+def _environment(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what is different in this environment, the packages that the run imported first."""
+    from provenote.environments import difference
     from provenote.tracking import environment
 
     here = environment.lock()
     if document.get("environment") == here.sha256:
         return ()
-    content = runs.file(trees.repository(workspace.common_dir), commit, "environment.txt")
-    if content is None:
+    then = environments.of_run(workspace, row)
+    if then is None:
         return ()
-    then = _packages(content.decode("utf-8", "replace").splitlines())
-    imported = set(document.get("extra", {}).get("imported", []))
-    changed = []
-    for name in sorted(set(then) | set(here.packages), key=lambda name: (name not in imported, name)):
-        old, new = then.get(name), here.packages.get(name)
-        if old != new:
-            changed.append(f"{name} {old or 'absent'}, here {new or 'absent'}")
-    return tuple(changed)
-
-
-def _packages(lines: Iterable[str]) -> dict[str, str]:
-    from provenote.tracking.environment import normalized
-
-    found = {}
-    for line in lines:
-        name, separator, version = line.partition("==")
-        if separator and not line.startswith("#"):
-            found[normalized(name.strip())] = version.strip()
-    return found
+    now = environments.read(here.text)
+    found = [f"{what} {old}, here {new}" for what, old, new in difference.settings(then, now)]
+    for change in difference.changes(then, now, environments.imported(document)):
+        found.append(f"{change.name} {change.before or 'absent'}, here {change.after or 'absent'}")
+    return tuple(found)
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Environments: look at the one of a run, compare two, build one again."""
