@@ -180,3 +180,7 @@ def test_any_column_can_be_written(values):
 def test_a_change_says_which_way(new, old):
     shown = n.change(new, old)
     assert shown == "=" if new == old else shown[0] in "+−"
+
+
+def test_the_greatest_floats_have_a_count_of_decimals():
+    assert n.decimals([-1.7e308, 1.7e308]) == 0

@@ -89,7 +89,7 @@ def decimals(values: Iterable[Any]) -> int:
     needed = max(_own_decimals(v) for v in finite)
     largest, span = max(map(abs, finite)), max(finite) - min(finite)
     digits = 3 - math.floor(math.log10(largest)) if largest else 0
-    if span:
+    if span and math.isfinite(span):
         digits = max(digits, 2 - math.floor(math.log10(span)))
     return max(0, min(needed, digits, 8))
 

@@ -101,7 +101,8 @@ def listing(
     plain = not query and not sort  # then children stand behind their parent
     top = chosen.folded() if plain else chosen.rows
     table = table_of(top[: limit or LIMIT], chosen, now, fold=plain, of=len(top), foot=_foot(chosen, hidden))
-    return View([table], {"schema": SCHEMA, "rows": [data_of(row) for row in shown]}, more={"rows": shown})
+    more = {"rows": shown, "leading": columns.sorted_metric(chosen.sort)}
+    return View([table], {"schema": SCHEMA, "rows": [data_of(row) for row in shown]}, more=more)
 
 
 def data_of(row: Row) -> dict[str, Any]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from provenote.tracking.active import ActiveRun
     from provenote.view import View
+    from provenote.workspace import Workspace
 
 
 def in_job() -> bool:
@@ -33,6 +34,13 @@ def view(shown: View, *, kernel: bool) -> None:
     from provenote.render import html
 
     bundle({"text/html": html.render(shown), "text/plain": terminal.render(shown, width=100, color=False)})
+
+
+def runs(shown: View, workspace: Workspace) -> None:
+    """Show runs in a notebook: what a saved notebook keeps, and beside it the widget where one can live."""
+    from provenote.widgets import kept
+
+    bundle(kept.bundle(shown, workspace))
 
 
 def run_block(run: ActiveRun, *, kernel: bool) -> None:

@@ -40,9 +40,12 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
     """
     from provenote import cli
 
-    answer, as_json = cli.run(verb, context(shell, names, quiet="--json" in verb))
+    asked = context(shell, names, quiet="--json" in verb)
+    answer, as_json = cli.run(verb, asked)
     if as_json:
         sys.stdout.write(json.dumps(answer.data, ensure_ascii=False) + "\n")
+    elif shown.is_kernel(shell) and answer.more.get("rows"):
+        shown.runs(answer, asked.workspace)
     else:
         shown.view(answer, kernel=shown.is_kernel(shell))
     if answer.status:

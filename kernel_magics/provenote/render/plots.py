@@ -18,6 +18,7 @@ from provenote.view import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST = 6
 """Curves in one picture; those whose name tells which way is better come first."""
@@ -52,30 +53,35 @@ def curves(
     shown = [(key, points) for key in leading(series) if len(points := finite(series[key])) > 1][:MOST]
     if not shown:
         return None
+    across = 1 if len(shown) == 1 else 2
+    down = math.ceil(len(shown) / across)
+    size = across * _WIDE, down * _HIGH
+    figure = canvas(*size)
+    for place, (key, points) in enumerate(shown):
+        left = (place % across) * _WIDE + 46
+        bottom = (down - 1 - place // across) * _HIGH + 24
+        field = axes_at(figure, size, (left, bottom, _WIDE - 46 - 74, _HIGH - 24 - 24))
+        _curve(field, key, points, number((reference or {}).get(key)), word)
+    return Picture(png(figure), _words(shown))
+
+
+def canvas(wide: float, high: float) -> Figure:
+    """Return an empty figure of so many pixels of the page; the file will have twice as many."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = 1 if len(shown) == 1 else 2
-    down = math.ceil(len(shown) / across)
-    wide, high = _WIDE, _HIGH
-    figure = Figure(
-        figsize=(across * wide / _INCH, down * high / _INCH), dpi=2 * _INCH, facecolor=LIGHT["ground"]
-    )
+    figure = Figure(figsize=(wide / _INCH, high / _INCH), dpi=2 * _INCH, facecolor=LIGHT["ground"])
     FigureCanvasAgg(figure)
-    for place, (key, points) in enumerate(shown):
-        left = (place % across) * wide + 46
-        bottom = (down - 1 - place // across) * high + 24
-        box = (
-            left / (across * wide),
-            bottom / (down * high),
-            (wide - 46 - 74) / (across * wide),
-            (high - 24 - 24) / (down * high),
-        )
-        _curve(figure.add_axes(box), key, points, number((reference or {}).get(key)), word)
-    return Picture(_png(figure), _words(shown))
+    return figure
 
 
-def _png(figure: Any) -> bytes:
+def axes_at(figure: Figure, size: tuple[float, float], box: tuple[float, float, float, float]) -> Axes:
+    """Add axes to a figure of ``size`` pixels: left, bottom, width and height in pixels."""
+    (wide, high), (left, bottom, across, up) = size, box
+    return figure.add_axes((left / wide, bottom / high, across / wide, up / high))
+
+
+def png(figure: Any) -> bytes:
     """Draw a figure with 64 colours: a third of the bytes, and no difference that an eye could see."""
     from PIL import Image
 
@@ -149,12 +155,12 @@ def _curve(axes: Axes, key: str, points: list[tuple[float, float]], level: float
         markersize=3,
     )
     axes.set_title(
-        _plain(key, 34), loc="left", fontsize=8.5, fontweight="bold", color=LIGHT["text"], pad=6, x=-0.12
+        plain(key, 34), loc="left", fontsize=8.5, fontweight="bold", color=LIGHT["text"], pad=6, x=-0.12
     )
     last = next((x, y) for x, y in reversed(points) if y == y)
     axes.plot([last[0]], [last[1]], "o", color=color, markersize=4, clip_on=False)
     label = axes.annotate(
-        _plain(text(last[1]), 14),
+        plain(text(last[1]), 14),
         last,
         xytext=(6, 0),
         textcoords="offset points",
@@ -171,7 +177,7 @@ def _curve(axes: Axes, key: str, points: list[tuple[float, float]], level: float
         near = abs(pixels) < 11  # then beside the value's own text, on the level's side of it
         shift = ((11 if pixels > 0 else -11) - pixels) * 0.72 if near else 0
         axes.annotate(
-            _plain(word, 12),
+            plain(word, 12),
             (1, level),
             xycoords=axes.get_yaxis_transform(),
             xytext=(6, shift),
@@ -183,7 +189,7 @@ def _curve(axes: Axes, key: str, points: list[tuple[float, float]], level: float
         )
 
 
-def _plain(words: str, width: int) -> str:
+def plain(words: str, width: int) -> str:
     """Make any text one that matplotlib draws as it is, without its mathematics."""
     return middle(visible(words), width).replace("$", r"\$")
 
