@@ -80,7 +80,41 @@ class Text:
     text: str
 
 
-Part = Table | Line | Facts | Picture | Text
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A line of a text that differs: new (``+``), gone (``-``), in both, or lines left out here (``@``)."""
+
+    sign: Literal["+", "-", " ", "@"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How a text differs from the first one's: for each other that differs, its heading and its lines."""
+
+    columns: Sequence[tuple[str, Sequence[Stroke]]]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that a run put out: its bytes (empty: none), MIME type, whose it is, its words."""
+
+    data: bytes
+    mime: str
+    heading: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Pictures of several runs beside each other."""
+
+    images: Sequence[Image]
+    caption: str = ""
+
+
+Part = Table | Line | Facts | Picture | Text | Changes | Beside
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ def parts_of(
     now = time.time() if now is None else now
     parts: list[Part] = [_head(side, now) for side in found.sides]
     parts += metrics(found, everything)
+    if pictures:
+        parts += drawn(found)
     parts += values("Parameters", found.params, found.sides, everything)
     parts += environments(found, everything)
     parts += values("About", found.about, found.sides, everything)
@@ -72,6 +74,16 @@ def metrics(found: Comparison, everything: bool) -> list[Part]:
             if place:
                 line.append(_changed(item, place, decimals))
     return [Table(made, lines, caption=_caption("Metrics", section), foot=_folded(section, everything))]
+
+
+def drawn(found: Comparison) -> list[Part]:
+    """Draw the curves of the metrics, or without any the last values."""
+    from provenote.render import dots, pictures
+
+    picture = pictures.overlaid({f"{side.letter} {side.row.name}": side.series for side in found.sides})
+    if picture is None:
+        picture = dots.scales([(side.letter, columns.flat(side.row.metrics)) for side in found.sides])
+    return [] if picture is None else [picture]
 
 
 def _value(item: Item, place: int, decimals: int | None = None) -> Cell:

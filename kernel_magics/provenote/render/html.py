@@ -14,12 +14,26 @@ from html import escape
 from provenote.render.legible import middle, visible
 from provenote.render.roles import MARKS
 from provenote.render.style import sheet
-from provenote.view import Cell, Facts, Line, Mark, Part, Picture, Table, Text, View
+from provenote.view import (
+    Beside,
+    Cell,
+    Changes,
+    Facts,
+    Image,
+    Line,
+    Mark,
+    Part,
+    Picture,
+    Table,
+    Text,
+    View,
+)
 
 CELL = 60
 """The most characters one value of a table takes; its title holds the whole."""
 
 _CODE = re.compile(r"`([^`]+)`")
+_MIME = re.compile(r"image/(png|jpeg|gif|webp|bmp|svg\+xml)")
 
 
 def render(view: View) -> str:
@@ -40,6 +54,11 @@ def part(part: Part) -> str:
         return _facts(part)
     if isinstance(part, Picture):
         return picture(part)
+    if isinstance(part, Changes):
+        return _changes(part)
+    if isinstance(part, Beside):
+        images = "".join(map(_image, part.images))
+        return f'{_caption(part.caption)}<div class="pn-v">{images}</div>'
     if isinstance(part, Text):
         lines = "\n".join(map(text, part.text.split("\n")))
         return f'<pre class="pn-p">{lines}</pre>'
@@ -84,6 +103,27 @@ def picture(part: Picture) -> str:
     wide = int.from_bytes(part.png[16:20], "big") // 2  # our pictures have two pixels for one of the page
     size = f' width="{wide}"' if wide else ""
     return f'<img src="data:image/png;base64,{data}" alt="{text(part.alt)}"{size}>'
+
+
+def _changes(changes: Changes) -> str:
+    """Return a text that differs: one column of lines for each run, each line with its sign."""
+    names = {"+": ' class="pn-new"', "-": ' class="pn-old"', " ": "", "@": ' class="pn-gap"'}
+    columns = []
+    for heading, strokes in changes.columns:
+        lines = "\n".join(
+            f"<span{names[stroke.sign]}>{stroke.sign} {text(stroke.text)}</span>" for stroke in strokes
+        )
+        columns.append(f'<div><div class="pn-k">{text(heading)}</div><pre class="pn-p">{lines}</pre></div>')
+    return f'{_caption(changes.caption)}<div class="pn-v">{"".join(columns)}</div>'
+
+
+def _image(image: Image) -> str:
+    """Return a picture that a run put out. As an image, an SVG can neither run a script nor load anything."""
+    heading = f'<div class="pn-k">{text(image.heading)}</div>'
+    if not image.data or not _MIME.fullmatch(image.mime):
+        return f'<div>{heading}<div class="pn-f">no picture</div></div>'
+    data = base64.b64encode(image.data).decode("ascii")
+    return f'<div>{heading}<img src="data:{image.mime};base64,{data}" alt="{text(image.alt)}"></div>'
 
 
 def _line(line: Line) -> str:

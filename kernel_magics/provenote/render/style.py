@@ -69,6 +69,14 @@ border-radius:10px;font-size:11px;white-space:nowrap}
 .pn dl.pn-d{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 16px;margin:0;
 padding:6px 8px;font-size:12px}
 .pn.pn pre.pn-p{margin:0;padding:6px 8px;font-size:12px;white-space:pre;color:inherit;background:none}
+.pn .pn-v{display:flex;flex-wrap:wrap;gap:8px;padding:4px 8px 8px;align-items:flex-start}
+.pn .pn-v>div{flex:1 1 320px;min-width:0;border:1px solid var(--pn-line)}
+.pn .pn-k{padding:2px 8px;font-size:11px;color:var(--pn-text2);background:var(--pn-head);
+border-bottom:1px solid var(--pn-line)}
+.pn.pn .pn-v pre.pn-p{padding:4px 0;overflow-x:auto;line-height:1.35}
+.pn .pn-v pre.pn-p span{display:inline-block;min-width:100%;padding:0 8px}
+.pn .pn-new{background:var(--pn-new-bg)}.pn .pn-old{background:var(--pn-old-bg)}
+.pn .pn-gap{color:var(--pn-text2);background:var(--pn-head)}.pn .pn-v img{padding:4px}
 .pn dl.pn-d dt{color:var(--pn-text2);font-weight:400;margin:0}
 .pn dl.pn-d dd{margin:0;overflow-wrap:anywhere}
 .pn .pn-charts{display:flex;flex-wrap:wrap;gap:8px 16px;padding:6px 8px 2px;min-height:0}

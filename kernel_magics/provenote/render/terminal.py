@@ -16,7 +16,7 @@ from typing import TextIO
 
 from provenote.render.legible import cells, middle, padded, visible
 from provenote.render.roles import ANSI, MARKS
-from provenote.view import Cell, Facts, Line, Mark, Part, Picture, Role, Table, Text, View
+from provenote.view import Beside, Cell, Changes, Facts, Line, Mark, Part, Picture, Role, Table, Text, View
 
 CELL = 40
 """The most cells one value of a table takes on a terminal."""
@@ -41,7 +41,7 @@ def render(view: View, *, width: int | None = None, color: bool = False) -> str:
     text = ""
     for group in _groups(view.parts):
         lines = pen.part(group)
-        apart = text and isinstance(group[0], (Table, Facts)) and group[0].caption
+        apart = text and isinstance(group[0], (Table, Facts, Changes, Beside)) and group[0].caption
         text += ("\n" if apart else "") + "".join(f"{line}\n" for line in lines)
     return text
 
@@ -94,6 +94,10 @@ class _Pen:
             return self.facts(first)
         if isinstance(first, Text):
             return [visible(line) for line in first.text.split("\n")]
+        if isinstance(first, Changes):
+            return self.changes(first)
+        if isinstance(first, Beside):
+            return self.beside(first)
         if isinstance(first, Picture):
             return [self.muted(f"(picture: {visible(first.alt)})")]
         return self.lines([line for line in group if isinstance(line, Line)])
@@ -163,6 +167,23 @@ class _Pen:
             found.append(self.muted(middle(f"{what} not shown here: {names}", self.width or 10_000)))
         for foot in table.foot:
             found += self.prose(foot, "muted")
+        return found
+
+    def changes(self, changes: Changes) -> list[str]:
+        roles: dict[str, Role] = {"+": "ok", "-": "error", " ": "plain", "@": "muted"}
+        found = [paint(visible(changes.caption), "strong", self.color)] if changes.caption else []
+        for heading, strokes in changes.columns:
+            found.append(self.muted(f"  {visible(heading)}"))
+            for stroke in strokes:
+                text = f"  {stroke.sign} {visible(stroke.text)}".rstrip()
+                found.append(paint(text, roles[stroke.sign], self.color))
+        return found
+
+    def beside(self, beside: Beside) -> list[str]:
+        found = [paint(visible(beside.caption), "strong", self.color)] if beside.caption else []
+        for image in beside.images:
+            what = f"(picture: {image.alt})" if image.data else "no picture"
+            found.append(f"  {visible(image.heading)}  {self.muted(visible(what))}")
         return found
 
     def _cell(self, cell: Cell, text: str, wide: int, align: str) -> str:
