@@ -42,8 +42,13 @@ def expected_tree(root: Path, tmp_path: Path) -> str:
     return git("write-tree", cwd=root, env=env).strip()
 
 
+def take(root: Path, common_dir: Path, settings: config.Settings) -> snapshot.Snapshot:
+    with snapshot.look(root) as status:
+        return snapshot.take(root, common_dir, settings, status)
+
+
 def taken(root: Path) -> str:
-    found = snapshot.take(
+    found = take(
         root,
         Path(git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=root).strip()),
         config.Settings(),
@@ -210,7 +215,7 @@ def test_what_stays_out_is_listed_with_its_reason(repo: Path) -> None:
     (repo / "nested" / "f.py").write_text("x")
     (repo / "fine.py").write_text("x")
     os.mkfifo(repo / "pipe")
-    found = snapshot.take(repo, repo / ".git", config.Settings())
+    found = take(repo, repo / ".git", config.Settings())
     assert {o.path: o.why for o in found.omitted} == {
         "venv/": "environment",
         "node_modules/": "cache",
@@ -237,9 +242,9 @@ def test_what_stays_out_is_listed_with_its_reason(repo: Path) -> None:
 def test_limits_of_count_and_total(repo: Path) -> None:
     for number in range(6):
         (repo / f"f{number}.py").write_text("x" * 100)
-    few = snapshot.take(repo, repo / ".git", config.Settings(untracked_files_limit=4))
+    few = take(repo, repo / ".git", config.Settings(untracked_files_limit=4))
     assert [o.why for o in few.omitted] == ["count", "count"]
-    small = snapshot.take(repo, repo / ".git", config.Settings(untracked_total_limit=250))
+    small = take(repo, repo / ".git", config.Settings(untracked_total_limit=250))
     assert [o.why for o in small.omitted] == ["total"] * 4
 
 
@@ -285,6 +290,6 @@ def test_any_file_names_and_bytes(repo: Path, tmp_path: Path, files: list[tuple[
             (repo / f"f-{name}").write_bytes(content)
         except OSError:
             continue
-    found = snapshot.take(repo, repo / ".git", config.Settings())
+    found = take(repo, repo / ".git", config.Settings())
     if not found.omitted:
         assert (found.tree or git("rev-parse", "HEAD^{tree}").strip()) == expected_tree(repo, tmp_path)

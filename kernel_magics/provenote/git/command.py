@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from provenote.errors import UsageError, WorldError
@@ -25,6 +26,29 @@ def run(
         capture_output=True,
         env={**os.environ, **_ENVIRONMENT, **(env or {})},
     )
+
+
+@contextlib.contextmanager
+def begun(folder: Path, *arguments: str) -> Iterator[Callable[[], bytes]]:
+    """Start Git and yield what waits for its standard output, so that other work goes on meanwhile.
+
+    What is yielded raises as `git` does.
+    """
+    with subprocess.Popen(
+        ["git", "-C", str(folder), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **_ENVIRONMENT},
+    ) as process:
+
+        def output() -> bytes:
+            out, said = process.communicate()
+            if process.returncode:
+                raise failure(arguments, said)
+            return out
+
+        yield output
 
 
 def git(

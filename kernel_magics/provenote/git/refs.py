@@ -39,9 +39,8 @@ def create(common_dir: Path, name: str, target: str) -> bool:
         with _locked(path) as lock:
             if _exists(common_dir, name):
                 return False
-            with open(lock, "wb") as file:
-                file.write(target.encode() + b"\n")
-            os.rename(lock, path)
+            os.write(lock, target.encode() + b"\n")
+            os.rename(f"{path}.lock", path)
     except FileExistsError as error:
         mend = f"If no Git command is running, remove it: `rm {path}.lock`"
         raise Locked(f"the ref {name} is locked by {path}.lock", mend) from error
@@ -87,13 +86,13 @@ def _packed(common_dir: Path, name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _locked(path: str) -> Iterator[str]:
-    """Hold ``<path>.lock``, as every Git does that changes this ref; yield its name."""
+def _locked(path: str) -> Iterator[int]:
+    """Hold ``<path>.lock``, as every Git does that changes this ref; yield it, open for writing."""
     lock = f"{path}.lock"
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+            file = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             break
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -102,7 +101,8 @@ def _locked(path: str) -> Iterator[str]:
                 raise
             time.sleep(_PAUSE)
     try:
-        yield lock
+        yield file
     finally:
+        os.close(file)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(lock)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from provenote.config import Settings
 from provenote.errors import WorldError
 from provenote.git import objects, secrets
-from provenote.git.command import git, no_commit
+from provenote.git.command import begun, git, no_commit
 
 _FOLDERS = frozenset({"node_modules", ".ipynb_checkpoints", "__pycache__", ".venv", ".tox", ".mypy_cache"})
 _DATA = frozenset(
@@ -119,8 +121,23 @@ class Snapshot:
     omitted: tuple[Omitted, ...]
 
 
-def take(top: Path, common_dir: Path, settings: Settings) -> Snapshot:
-    """Take a snapshot of the work tree at ``top``; its objects go to ``common_dir``.
+def look(top: Path) -> AbstractContextManager[Callable[[], bytes]]:
+    """Start to ask Git what differs from HEAD: what `take` waits for, while the caller does other things."""
+    words = ["status", "--porcelain=v2", "-z", "--branch", "--no-renames", "--ignore-submodules=dirty"]
+    return begun(top, *words, "--untracked-files=all")
+
+
+def take(top: Path, common_dir: Path, settings: Settings, status: Callable[[], bytes]) -> Snapshot:
+    """Take a snapshot of the work tree at ``top``.
+
+    Parameters
+    ----------
+    top : Path
+    common_dir : Path
+        Where its objects go.
+    settings : Settings
+    status : callable
+        What `look` gave.
 
     Raises
     ------
@@ -129,7 +146,7 @@ def take(top: Path, common_dir: Path, settings: Settings) -> Snapshot:
     WorldError
         If objects cannot be written.
     """
-    baseline, tracked, untracked = _status(top)
+    baseline, tracked, untracked = _parted(status())
     changes: dict[bytes, objects.Change] = {}
     regular: list[tuple[bytes, int]] = []
     for path, mode in tracked:
@@ -165,10 +182,8 @@ def _built(common_dir: Path, base: str, changes: dict[str, objects.Change]) -> s
         ) from error
 
 
-def _status(top: Path) -> tuple[str, list[tuple[bytes, int]], list[bytes]]:
+def _parted(out: bytes) -> tuple[str, list[tuple[bytes, int]], list[bytes]]:
     """Return HEAD, the tracked paths that differ with their mode in the work tree, and untracked paths."""
-    words = ["status", "--porcelain=v2", "-z", "--branch", "--no-renames", "--ignore-submodules=dirty"]
-    out = git(top, *words, "--untracked-files=all")
     baseline = ""
     tracked: list[tuple[bytes, int]] = []
     untracked: list[bytes] = []

@@ -444,15 +444,18 @@ def _meta(
     from provenote.stores import runs
     from provenote.tracking import environment
 
-    taken = snapshot.take(place.top, place.common_dir, settings)
+    with snapshot.look(place.top) as status:  # Git looks, and we do what needs no answer of it
+        lock = environment.lock()
+        environment.keep(lock, place.home)
+        machine, user = environment.facts(), _user()
+        capture = gather_evidence(place) if _is_script() else None
+        taken = snapshot.take(place.top, place.common_dir, settings, status)
     run_id = os.urandom(8).hex()
     overlay = f"{place.prefix}/{settings.overlay}".lstrip("/")
     if taken.tree or (place.dvc_root / settings.overlay).exists():
         runs.check_overlay(place.common_dir, taken, overlay)
     if taken.tree:
         runs.keep_snapshot(place.common_dir, run_id, taken.tree)
-    lock = environment.lock()
-    environment.keep(lock, place.home)
     return {
         "id": run_id,
         "name": next(runs.names(label, run_id)),
@@ -469,12 +472,12 @@ def _meta(
         "why": reason,
         "job": dict(job) if job else None,
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:3]] if sys.argv and sys.argv[0] else None,
-        "user": _user(),
+        "user": user,
         "environment": lock.sha256,
         "lock": lock.text,
         "python": lock.python,
-        "machine": environment.facts(),
-        "capture": gather_evidence(place) if _is_script() else None,
+        "machine": machine,
+        "capture": capture,
     }
 
 
