@@ -22,15 +22,8 @@ from typing import Any, Literal
 from provenote.errors import UsageError, WorldError
 
 HOST = os.uname().nodename
-EVENTS, META, LEASE, CAPTURE, JOINED, END = (
-    "events.jsonl",
-    "meta.json",
-    "lease",
-    "capture.json",
-    "joined",
-    "end.json",
-)
-END_SIZE = 2048  # bytes kept for the last words of a run, so that a full disk cannot take them
+EVENTS, META, LEASE, CAPTURE, JOINED = "events.jsonl", "meta.json", "lease", "capture.json", "joined"
+END_SIZE = 2048  # bytes of the lease kept for the last words of a run: a full disk cannot take them
 
 
 class Appender:
@@ -148,7 +141,7 @@ def create(home: Path, meta: dict[str, Any]) -> Appender:
         fcntl.flock(lease, fcntl.LOCK_SH)
         full = {**meta, "host": HOST, "boot": _boot(), "pid": os.getpid()}
         (nascent / META).write_text(json.dumps(full), encoding="utf-8")
-        (nascent / END).write_bytes(b" " * END_SIZE)
+        os.write(lease, b" " * END_SIZE)
         nascent.rename(folder)
     except OSError as error:
         raise _disk(error, home) from error
@@ -217,14 +210,14 @@ def write_end(folder: Path, end: dict[str, Any]) -> None:
     text = json.dumps(end)
     if len(text) > END_SIZE:
         text = json.dumps({**end, "reason": str(end.get("reason"))[: END_SIZE // 16]})
-    with (folder / END).open("r+b") as file:
+    with (folder / LEASE).open("r+b") as file:
         file.write(text.encode().ljust(END_SIZE))
 
 
 def read_end(folder: Path) -> dict[str, Any] | None:
     """Return how the run ended, or None when nobody wrote it."""
     try:
-        end = json.loads((folder / END).read_bytes())
+        end = json.loads((folder / LEASE).read_bytes())
     except (OSError, ValueError):
         return None
     return end if isinstance(end, dict) else None
