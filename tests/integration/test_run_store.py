@@ -206,3 +206,21 @@ def test_many_runs_of_one_label_get_names_of_their_own(repo: Path, monkeypatch: 
             pass
     names = [row.name for row in index.rows(workspace.find())[0]]
     assert len(set(names)) == 3
+
+
+def test_a_file_that_changes_while_it_is_kept_is_refused(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from provenote.stores import cache
+
+    path = repo / "growing.bin"
+    path.write_bytes(b"one")
+    put = cache.put
+
+    def slow(*words: object) -> object:
+        stored = put(*words)
+        path.write_bytes(b"two and more")
+        return stored
+
+    monkeypatch.setattr(cache, "put", slow)
+    with provenote.track("keeps") as run, pytest.raises(UsageError, match="changed while it was being read"):
+        run.log_artifact(path)
+    assert index.document(workspace.find(), str(run.commit))["artifacts"] == {}

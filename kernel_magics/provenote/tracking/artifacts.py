@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ def keep(
     dict
         ``name, file, type, md5, size, nfiles, sha256`` and the facts.
     """
-    from provenote.stores import cache, digest
+    from provenote.stores import cache
 
     if not path.exists():
         raise UsageError(
@@ -33,6 +35,8 @@ def keep(
             "Check the path: it is read from the current folder",
         )
     file = _file_name(path.name or path.resolve().name)
+    seen = path.stat()
+    sha256 = _digest_beside(path)
     stored = cache.put(path, place.cache_dir)
     event = {
         "name": _artifact_name(name if name is not None else file.split(".")[0]),
@@ -40,12 +44,44 @@ def keep(
         "type": kind,
         "md5": stored.md5,
         "size": stored.size,
-        "sha256": digest.sha256(path),
+        "sha256": sha256(),
         **values.plain(dict(facts), "facts"),
     }
+    if path.is_file() and _version(path.stat()) != _version(seen):
+        mend = "Wait until its writer has finished, then keep it again"
+        raise UsageError(f"{path} changed while it was being read; it was not recorded", mend)
     if stored.nfiles is not None:
         event["nfiles"] = stored.nfiles
     return event
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _digest_beside(path: Path) -> Callable[[], str]:
+    """Start to hash in a thread, and return what waits for the digest: the copy goes on at the same time."""
+    from provenote.stores import digest
+
+    told: list[str | BaseException] = []
+
+    def work() -> None:
+        try:
+            told.append(digest.sha256(path))
+        except BaseException as error:
+            told.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+
+    def wait() -> str:
+        thread.join()
+        (answer,) = told
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    return wait
 
 
 def keep_model(place: Workspace, model: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
