@@ -29,7 +29,7 @@ def run(
 
 
 @contextlib.contextmanager
-def begun(folder: Path, *arguments: str) -> Iterator[Callable[[], bytes]]:
+def begun(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Callable[[], bytes]]:
     """Start Git and yield what waits for its standard output, so that other work goes on meanwhile.
 
     What is yielded raises as `git` does.
@@ -39,7 +39,7 @@ def begun(folder: Path, *arguments: str) -> Iterator[Callable[[], bytes]]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **_ENVIRONMENT},
+        env={**os.environ, **_ENVIRONMENT, **(env or {})},
     ) as process:
 
         def output() -> bytes:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,9 @@ WRITER = "provenote <provenote@localhost>"
 
 _ENVIRONMENT = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _ATTRIBUTES = {".gitattributes": b"* -text\n"}  # no platform may touch the bytes of a signed line
+
+# Against each parent: a merge that drops what its second parent brought is a removal too.
+_CHANGES = ("log", "-m", "--no-renames", "--no-ext-diff", "--diff-filter=a", "--name-only")
 
 
 class Moved(WorldError):
@@ -99,9 +103,11 @@ class Ledger:
         at = commit or self.tip()
         if at is None:
             raise Refused("this repository has no governance ledger", "Start one: `provenote init --solo`")
-        self.check_history(at)
-        listed = self.paths(at)
-        contents = list(self._blobs(listed.values()))
+        self._check_whole(at)
+        with self._changes(at) as changes:  # Git walks the history while another one reads the files
+            listed = self.paths(at)
+            contents = list(self._blobs(listed.values()))
+            self._check_unchanged(at, changes())
         return State(at, dict(zip(listed, contents, strict=True)))
 
     def paths(self, commit: str) -> dict[str, str]:
@@ -126,16 +132,27 @@ class Ledger:
         Refused
             The message names the commit and the file.
         """
+        self._check_whole(commit)
+        with self._changes(commit) as changes:
+            self._check_unchanged(commit, changes())
+
+    def _check_whole(self, commit: str) -> None:
         shallow = self._common_dir() / "shallow"
         if shallow.exists():
             cut = set(shallow.read_text().split())
             if cut & set(self._git("rev-list", commit).decode().split()):
                 mend = f"Fetch the rest: `git fetch --unshallow origin {self.branch}`"
                 raise Refused("this clone holds only a part of the governance ledger's history", mend)
-        # Against each parent: a merge that drops what its second parent brought is a removal too.
-        search = ["log", "-m", "--no-renames", "--no-ext-diff", "--diff-filter=a", "--name-only"]
-        if self._git(*search, "--format=", commit, "--").strip():
-            said = self._git(*search, "--format=%H", "-1", commit, "--").decode(errors="replace").split("\n")
+
+    def _changes(self, commit: str) -> AbstractContextManager[Callable[[], bytes]]:
+        """Start to look for files that the history changed or removed."""
+        return command.begun(self.folder, *_CHANGES, "--format=", commit, "--", env=_ENVIRONMENT)
+
+    def _check_unchanged(self, commit: str, changes: bytes) -> None:
+        if changes.strip():
+            said = (
+                self._git(*_CHANGES, "--format=%H", "-1", commit, "--").decode(errors="replace").split("\n")
+            )
             names = [line for line in said if line]
             culprit = f"commit {names[0][:12]} changed or removed {names[-1]}"
             raise Refused(
