@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import subprocess
 
+import kernels
 import pytest
 
 import provenote
+from provenote import workspace
 from provenote.cli import main
+from provenote.compare import comparison
+from provenote.render import html
+from provenote.stores import index
 
 
 def log(label="hgb", params=None, **metrics):
@@ -120,3 +127,247 @@ def test_a_run_that_goes_on_is_compared_as_far_as_it_is_known(repo, capsys):
         found = data(capsys, one, run.name)
         assert found["runs"][1]["status"] == "running"
         assert found["params"][0]["values"] == [6, 8] and found["metrics"][0]["better"] == [None, True]
+
+
+# ---------------------------------------------------------------------- code, data, cells
+
+
+def git(*words):
+    return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
+
+
+def test_code_that_ran_is_compared_not_what_was_committed(repo, capsys):
+    (repo / "features.py").write_text("def f():\n    return 1\n")
+    (repo / "blob.bin").write_bytes(b"\0\1\2")
+    (repo / "look.ipynb").write_text("{}")
+    git("add", "--force", "blob.bin")
+    (repo / "big.csv").write_text("a\n")
+    one = log()
+    (repo / "features.py").write_text("def f():\n    return 2\n")
+    (repo / "blob.bin").write_bytes(b"\0\1\3")
+    (repo / "look.ipynb").write_text('{"cells": []}')
+    (repo / "big.csv").write_text("a\nb\n")
+    git("mv", "a.txt", "b.txt")
+    (repo / "new.py").write_text("\x1b[31m = '<script>'\n")
+    two = log()
+    three = log()
+    found = data(capsys, one, two, three)["code"]
+    assert [each["run"] for each in found] == [two, three]
+    files = {file["path"]: file for file in found[0]["files"]}
+    assert found[0]["files"] == found[1]["files"] and set(files) == {
+        "b.txt",
+        "big.csv",
+        "blob.bin",
+        "features.py",
+        "look.ipynb",
+        "new.py",
+    }
+    assert files["features.py"]["diff"] == "@line 1\n def f():\n-    return 1\n+    return 2\n"
+    assert (files["features.py"]["added"], files["features.py"]["removed"]) == (1, 1)
+    assert files["b.txt"]["status"] == "renamed" and files["b.txt"]["old_path"] == "a.txt"
+    assert files["blob.bin"]["kind"] == "binary" and files["look.ipynb"]["kind"] == "notebook"
+    text = told(capsys, one, two)
+    assert (
+        "  -     return 1\n" in text and "\x1b" not in text and "look.ipynb changed (see its cells)" in text
+    )
+    assert data(capsys, two, three)["code"][0]["files"] == []
+    assert "Code: the files are identical" in told(capsys, two, three)
+
+
+def test_the_files_of_the_runs_themselves_are_no_code(repo, capsys):
+    one, two = log(rmse=1.0), log(rmse=2.0)
+    assert data(capsys, one, two)["code"][0] == {"run": two, "unknown": None, "outside": 0, "files": []}
+
+
+def hours(rows):
+    return "hour,hum\n" + "".join(f"{hour},{hum}\n" for hour, hum in rows)
+
+
+@pytest.fixture
+def versions(repo):
+    """Three runs, each with a version of its own of one table, one folder and one file."""
+    (repo / "data").mkdir()
+    table, folder, raw = repo / "data" / "hour.csv", repo / "data" / "parts", repo / "raw.bin"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    made = []
+    for number in range(3):
+        rows = [(hour, 50 + hour) for hour in range(10 + (number > 0) * 4)]
+        if number == 2:
+            rows[3] = (3, 0)
+        text = hours(rows)
+        table.write_text(text if number < 2 else text.replace("hum", "hum,wind").replace("\n0,50", "\n0,50"))
+        if number == 2:
+            table.write_text("hour,hum,wind\n" + "".join(f"{h},{v},1.5\n" for h, v in rows))
+        (folder / f"{number}.txt").write_text(str(number))
+        raw.write_bytes(bytes([number]) * 10)
+        for path in ("data/hour.csv", "data/parts", "raw.bin"):
+            provenote.data.add(path)
+        git("add", "--all")
+        git("commit", "-qm", f"data {number}")
+        with provenote.track("hgb") as run:
+            for path in ("data/hour.csv", "data/parts", "raw.bin"):
+                provenote.data.path(path)
+        made.append(run.name)
+    return made
+
+
+def test_data_are_compared_by_schema_rows_and_files(repo, versions, capsys):
+    found = {item["path"]: item for item in data(capsys, *versions)["data"]}
+    assert set(found) == {"data/hour.csv", "data/parts", "raw.bin"}
+    table = found["data/hour.csv"]
+    assert [one["rows"] for one in table["versions"]] == [10, 14, 14] and table["changes"][0] is None
+    assert table["versions"][0]["columns"] == {"hour": "int64", "hum": "int64"}
+    first, second = table["changes"][1:]
+    assert first["rows"] == {"key": ["hour"], "added": 4, "removed": 0, "changed": 0, "changed_columns": {}}
+    assert second["columns"] == {"added": ["wind"], "removed": [], "retyped": []}
+    assert second["rows"]["changed"] == 1 and second["rows"]["changed_columns"] == {"hum": 1}
+    assert found["data/parts"]["changes"][2]["files"]["added"] == ["1.txt", "2.txt"]
+    assert found["raw.bin"]["changes"][1] == {
+        "columns": {"added": [], "removed": [], "retyped": []},
+        "rows": None,
+        "files": None,
+        "unknown": None,
+    }
+    text = told(capsys, *versions)
+    assert "Data, data/hour.csv differs" in text and "4 rows added; 1 rows changed in hum (1)" in text
+    assert "new: wind" in text and "2 files added: 1.txt, 2.txt" in text
+    assert "not read, tracked" not in text and not data(capsys, *versions)["code"][0]["files"]
+
+
+def test_data_that_are_nowhere_are_said_to_be(repo, versions, capsys):
+    shutil.rmtree(repo / ".dvc" / "cache")
+    found = {item["path"]: item for item in data(capsys, *versions[:2])["data"]}
+    table = found["data/hour.csv"]
+    assert [one["here"] for one in table["versions"]] == [False, False]
+    assert [one["rows"] for one in table["versions"]] == [10, 14]  # from the profiles, which Git keeps
+    assert table["changes"][1]["rows"] is None and "are not here" in table["changes"][1]["unknown"]
+    assert "which rows differ is not known" in told(capsys, *versions[:2])
+    assert not list((repo / ".dvc").rglob("*.tmp"))
+
+
+def test_data_that_nobody_told_of_are_found_by_their_pointers(repo, capsys):
+    made = []
+    for number in range(2):
+        (repo / "hour.csv").write_text(hours([(number, 1)]))
+        provenote.data.add("hour.csv")
+        made.append(log())
+    (item,) = data(capsys, *made)["data"]
+    assert item["path"] == "hour.csv" and [one["read"] for one in item["versions"]] == [False, False]
+    assert ", tracked" in told(capsys, *made)
+
+
+def test_a_project_in_a_folder_of_the_repository(tmp_path, make_repo, monkeypatch, capsys):
+    top = make_repo(tmp_path / "repository")
+    inner = top / "models" / "bike"
+    inner.mkdir(parents=True)
+    shutil.move(top / ".dvc", inner / ".dvc")
+    monkeypatch.chdir(inner)
+    (inner / "hour.csv").write_text(hours([(1, 1)]))
+    provenote.data.add("hour.csv")
+    (inner / "code.py").write_text("a = 1\n")
+    one = log()
+    (inner / "hour.csv").write_text(hours([(1, 2)]))
+    provenote.data.add("hour.csv")
+    (inner / "code.py").write_text("a = 2\n")
+    (top / "elsewhere.py").write_text("b = 1\n")
+    found = data(capsys, one, log())
+    assert [file["path"] for file in found["code"][0]["files"]] == ["models/bike/code.py"]
+    assert found["code"][0]["outside"] == 1
+    assert [item["path"] for item in found["data"]] == ["hour.csv"]
+    assert found["data"][0]["changes"][1]["rows"]["changed"] == 1
+
+
+PICTURE = """
+import base64
+from IPython.display import Image, display
+display(Image(base64.b64decode({png!r}), format="png"))
+"""
+RED = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+BLUE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYPgPAAEDAQAIicLsAAAAAElFTkSuQmCC"
+
+
+def ran(depth, png, *more):
+    """Run a notebook in a kernel of its own and return the run's name."""
+    with kernels.Kernel() as kernel:
+        kernel.run("%load_ext provenote", "load")
+        kernel.run("print('prepared')", "prepare")
+        kernel.run(f"depth = {depth}\nprint('depth', depth)", "set")
+        for number, code in enumerate(more):
+            kernel.run(code, f"more-{number}")
+        kernel.run(PICTURE.format(png=png), "draw")
+        kernel.run("%%track cells\n%log depth=depth", "train")
+        kernel.shutdown()
+    return kernels.finished("cells")[-1].name
+
+
+def test_executed_cells_are_compared_with_their_outputs_and_pictures(repo, capsys):
+    one, two, three = ran(6, RED), ran(8, BLUE, "extra = 1"), ran(6, RED)
+    found = data(capsys, one, two, three)
+    assert found["identical"]["cells"] == 3 and len(found["cells"]) == 3
+    edited, added, drawn = (row["runs"] for row in found["cells"])
+    assert [side["status"] for side in edited] == ["baseline", "edited", "same"]
+    assert "-depth = 6\n+depth = 8\n" in edited[1]["source"]
+    assert edited[1]["outputs"] == "-depth 6\n+depth 8\n" and edited[0]["id"] == "set"
+    assert [side["status"] for side in added] == ["baseline", "added", "absent"]
+    assert [side["status"] for side in drawn] == ["baseline", "edited", "same"]
+    digests = [side["pictures"][0]["digest"] for side in drawn]
+    assert digests[0] == digests[2] != digests[1]
+    text = told(capsys, one, two, three)
+    assert "Notebook, 3 of 6 cells differ" in text and "  + depth = 8\n" in text
+    assert "picture differs" in text and f"C {three}: as A" in text
+    page = html.render(comparison.compare(workspace.find(), [one, two, three]))
+    assert page.count("data:image/png;base64,") == 3 and BLUE in page and RED in page
+    # Cells and outputs that our own verbs bring (the block of the tracked cell names the run) don't count.
+    assert data(capsys, one, three)["cells"] == []
+
+
+def test_an_executed_notebook_that_cannot_be_read_is_said(repo, capsys, monkeypatch):
+    from provenote.stores import runs
+
+    one, two = log(), log()
+    whole = runs.file
+
+    def damaged(repo, commit, path):
+        return b'{"nbformat": 9}' if path == "executed.ipynb" else whole(repo, commit, path)
+
+    monkeypatch.setattr(runs, "file", damaged)
+    found = data(capsys, one, two)
+    assert found["unknown"]["cells"] == ["A", "B"] and found["cells"] == []
+
+
+def test_packages_that_differ_name_the_imported_ones_first(repo, capsys, monkeypatch):
+    from provenote.stores import runs
+
+    one, two = log(), log()
+    whole = runs.file
+    locks = {
+        index.find(workspace.find(), one).commit: b"# python\nalpha==1\npandas==2.0  # local\nzlib==1\n",
+        index.find(workspace.find(), two).commit: b"pandas==2.1\nzlib==1\nbeta==3\n",
+    }
+
+    def lock(repo, commit, path):
+        return locks[commit] if path == "environment.txt" else whole(repo, commit, path)
+
+    monkeypatch.setattr(runs, "file", lock)
+    document = index.document
+    extra = {"extra": {"imported": ["Pandas"]}}
+    monkeypatch.setattr(index, "document", lambda *given: document(*given) | extra)
+    found = data(capsys, one, two)
+    assert found["packages"] == [
+        {"name": "pandas", "versions": ["2.0", "2.1"], "imported": True},
+        {"name": "alpha", "versions": ["1", None], "imported": False},
+        {"name": "beta", "versions": [None, "3"], "imported": False},
+    ]
+    assert found["identical"]["packages"] == 1
+    text = told(capsys, one, two)
+    assert "Environment, 3 of 4 packages differ" in text and "imported" in text
+
+
+def test_a_notebook_shows_a_table_and_a_picture(repo):
+    one, two = log(rmse=2.0), log(rmse=1.0)
+    view = comparison.compare(workspace.find(), [one, two], pictures=True)
+    assert [type(part).__name__ for part in view.parts].count("Picture") == 1
+    assert view.more["rows"][0].name == one and set(view.more["series"]) == {one, two}
+    page = html.render(view)
+    assert "<table" in page and "data:image/png;base64," in page and 'src="http' not in page

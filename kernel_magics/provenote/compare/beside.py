@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from provenote.compare import columns, numbers
+from provenote.compare import beside_files, beside_notebooks, columns, numbers
 from provenote.compare.differences import ABSENT, Item, Section
 from provenote.view import Cell, Column, Line, Part, Role, Table
 
@@ -36,6 +36,9 @@ def parts_of(
     if pictures:
         parts += drawn(found)
     parts += values("Parameters", found.params, found.sides, everything)
+    parts += beside_files.code_parts(found.code, found.sides)
+    parts += beside_notebooks.parts(found.notebooks, found.sides, everything)
+    parts += beside_files.data_parts(found.data, found.sides, everything)
     parts += environments(found, everything)
     parts += values("About", found.about, found.sides, everything)
     return parts

@@ -64,7 +64,7 @@ def match(old: Sequence[NotebookCell], new: Sequence[NotebookCell]) -> list[Pair
 
     by(lambda cell: (cell.id, cell.kind, cell.source) if cell.id else None)
     by(lambda cell: (cell.id, cell.kind) if cell.id else None)
-    by(lambda cell: (cell.kind, cell.source) if cell.source.strip() else None)
+    by(lambda cell: (cell.kind, cell.source))
     _by_neighbours(old, new, found, left, right)
     kept = _rising([found[j] for j in sorted(found)])
     return _in_order(len(old), len(new), found, kept)
@@ -237,7 +237,7 @@ def align(notebooks: Sequence[Sequence[NotebookCell] | None], why: dict[int, str
         for pair in match(first, cells):
             if pair.old is not None:
                 rows[pair.old][place] = pair
-                anchor = pair.old if pair.new is not None and not pair.moved else anchor
+                anchor = anchor if pair.moved else pair.old
             elif pair.new is not None:
                 _join(behind[anchor], place, pair, notebooks)
     ordered = [*behind[-1]]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from provenote.compare import differences, locks
-from provenote.compare.differences import ABSENT, Item, Section
+from provenote.compare import cells, code, differences, inputs, locks, notebooks
+from provenote.compare.cells import Notebooks
+from provenote.compare.code import CodeChanges
+from provenote.compare.differences import Section
+from provenote.compare.inputs import DataItem
 from provenote.compare.locks import Environments
+from provenote.compare.notebooks import NotebookCell
 from provenote.compare.sides import Side, choose, read
-from provenote.compare.table import data_of
-from provenote.model import SCHEMA
 
 if TYPE_CHECKING:
     from provenote.model import Row
@@ -28,6 +30,12 @@ class Comparison:
     sides : tuple of Side
     metrics, params, about : Section
         Last values, parameters, and how and where each ran.
+    code : tuple of CodeChanges
+        How the files of each other run differ.
+    notebooks : Notebooks
+        The executed cells beside each other.
+    data : tuple of DataItem
+        What the runs read.
     environments : Environments
     """
 
@@ -35,6 +43,9 @@ class Comparison:
     metrics: Section
     params: Section
     about: Section
+    code: tuple[CodeChanges, ...]
+    notebooks: Notebooks
+    data: tuple[DataItem, ...]
     environments: Environments
 
     @property
@@ -80,6 +91,7 @@ def compare(
         If a run does not exist, or there are too few or too many.
     """
     from provenote.compare import beside
+    from provenote.compare.comparison_json import to_json
     from provenote.view import View
 
     found = of_rows(workspace, choose(workspace, names, baseline))
@@ -97,65 +109,29 @@ def compare(
 def of_rows(workspace: Workspace, rows: Sequence[Row]) -> Comparison:
     """Compare runs that were found already; the first is the baseline."""
     sides = read(workspace, rows)
+    files = tuple(code.changes(workspace, sides[0], side) for side in sides[1:])
     return Comparison(
         sides,
         differences.metrics(sides),
         differences.params(sides),
         differences.about(sides),
+        files,
+        _notebooks(sides),
+        inputs.inputs(workspace, sides, files),
         locks.environments(sides),
     )
 
 
-def to_json(found: Comparison, *, everything: bool = False) -> dict[str, Any]:
-    """Return a comparison as plain data; what is the same is only counted unless ``everything``."""
-
-    def items(section: Section) -> list[dict[str, Any]]:
-        return [_item(item) for item in (section.items if everything else section.differing)]
-
-    environments = found.environments
-    shown = environments.section.items if everything else environments.differing
-    return {
-        "schema": SCHEMA,
-        "baseline": found.sides[0].row.name,
-        "runs": [{"letter": side.letter} | data_of(side.row) for side in found.sides],
-        "metrics": [
-            _item(item) | _change(item)
-            for item in (found.metrics.items if everything else found.metrics.differing)
-        ],
-        "params": items(found.params),
-        "about": items(found.about),
-        "packages": [
-            {
-                "name": item.key,
-                "versions": [None if value is ABSENT else value for value in item.values],
-                "imported": item.key in environments.imported,
-            }
-            for item in shown
-        ],
-        "unknown": {"packages": list(environments.unknown)},
-        "identical": {
-            "metrics": found.metrics.identical,
-            "params": found.params.identical,
-            "about": found.about.identical,
-            "packages": environments.identical,
-        },
-    }
-
-
-def _item(item: Item) -> dict[str, Any]:
-    return {
-        "key": item.key,
-        "values": [None if value is ABSENT else value for value in item.values],
-        "has": [value is not ABSENT for value in item.values],
-    }
-
-
-def _change(item: Item) -> dict[str, Any]:
-    from provenote.compare.numbers import direction
-
-    found = [differences.change(item.key, value, item.values[0]) for value in item.values]
-    return {
-        "direction": direction(item.key),
-        "change": [far for far, _ in found],
-        "better": [good for _, good in found],
-    }
+def _notebooks(sides: Sequence[Side]) -> Notebooks:
+    """Read the executed notebooks; one that cannot be read is not known, and says why."""
+    found: list[Sequence[NotebookCell] | None] = []
+    why: dict[int, str] = {}
+    for place, side in enumerate(sides):
+        try:
+            found.append(None if side.notebook is None else notebooks.parse(side.notebook))
+        except notebooks.NotReadable as error:
+            found.append(None)
+            why[place] = f"has an executed notebook that cannot be read: {error}"
+        if side.notebook is None and side.row.commit is None:
+            why[place] = "still runs: its cells are known when it has ended"
+    return cells.align(found, why)
