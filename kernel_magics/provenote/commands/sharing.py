@@ -1,21 +1,13 @@
-"""Verbs about finished runs (star, tag, note, archive, pin, undo), and the exchange with colleagues."""
+"""Verbs about finished runs (star, tag, note, undo), and the exchange with colleagues."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from provenote.commands.marking import few, mark, named, noted
 from provenote.commands.tree import Context, verb
 from provenote.errors import UsageError
 from provenote.view import Cell, Column, Line, Table, View
-
-if TYPE_CHECKING:
-    from provenote.model import Row
-    from provenote.stores.annotation import Word
-
-_SHOWN = 3
-_FINISHED_ONLY = ("archive", "pin")
 
 
 @verb("star")
@@ -27,7 +19,7 @@ def star(context: Context, *runs: str) -> View:
     runs : str
         Names, labels or ids, or starts of ids or commits.
     """
-    return _mark(context, "star", runs, "starred")
+    return mark(context, "star", runs, "starred")
 
 
 @verb("unstar")
@@ -39,7 +31,7 @@ def unstar(context: Context, *runs: str) -> View:
     runs : str
         Names, labels or ids, or starts of ids or commits.
     """
-    return _mark(context, "unstar", runs, "no longer starred")
+    return mark(context, "unstar", runs, "no longer starred")
 
 
 @verb("tag")
@@ -55,9 +47,9 @@ def tag(context: Context, run: str, *tags: str) -> View:
     """
     from provenote.stores import annotating
 
-    row = _rows(context, "tag", [run])[0]
+    row = named(context, "tag", [run])[0]
     annotating.say(context.workspace, "tag", [row.id], tags=tags)
-    return _said("tag", [row], f"tagged {', '.join(tags)}")
+    return noted("tag", [row], f"tagged {', '.join(tags)}")
 
 
 @verb("untag")
@@ -73,13 +65,13 @@ def untag(context: Context, run: str, *tags: str) -> View:
     """
     from provenote.stores import annotating
 
-    row = _rows(context, "untag", [run])[0]
+    row = named(context, "untag", [run])[0]
     unknown = [each for each in tags if each not in row.tags]
     if unknown:
         there = f"It has {', '.join(row.tags)}" if row.tags else f"Add one: `provenote tag {row.name} TAG`"
         raise UsageError(f"{row.name} has no tag {', '.join(map(repr, unknown))}", there)
     annotating.say(context.workspace, "untag", [row.id], tags=tags)
-    return _said("untag", [row], f"no longer tagged {', '.join(tags)}")
+    return noted("untag", [row], f"no longer tagged {', '.join(tags)}")
 
 
 @verb("note")
@@ -95,57 +87,9 @@ def note(context: Context, run: str, *text: str) -> View:
     """
     from provenote.stores import annotating
 
-    row = _rows(context, "note", [run])[0]
+    row = named(context, "note", [run])[0]
     annotating.say(context.workspace, "note", [row.id], text=" ".join(text))
-    return _said("note", [row], "noted")
-
-
-@verb("archive")
-def archive(context: Context, *runs: str) -> View:
-    """Archive runs: listings pass over them unless asked (`-A`); nothing is deleted.
-
-    Parameters
-    ----------
-    runs : str
-        Names, labels or ids, or starts of ids or commits.
-    """
-    return _mark(context, "archive", runs, "archived")
-
-
-@verb("unarchive")
-def unarchive(context: Context, *runs: str) -> View:
-    """Bring archived runs back into listings.
-
-    Parameters
-    ----------
-    runs : str
-        Names, labels or ids, or starts of ids or commits.
-    """
-    return _mark(context, "unarchive", runs, "no longer archived")
-
-
-@verb("pin")
-def pin(context: Context, *runs: str) -> View:
-    """Pin runs: their artifacts are kept when space is made.
-
-    Parameters
-    ----------
-    runs : str
-        Names, labels or ids, or starts of ids or commits.
-    """
-    return _mark(context, "pin", runs, "pinned")
-
-
-@verb("unpin")
-def unpin(context: Context, *runs: str) -> View:
-    """Let go of pinned runs.
-
-    Parameters
-    ----------
-    runs : str
-        Names, labels or ids, or starts of ids or commits.
-    """
-    return _mark(context, "unpin", runs, "no longer pinned")
+    return noted("note", [row], "noted")
 
 
 @verb("undo")
@@ -160,7 +104,7 @@ def undo(context: Context) -> View:
     about = {run for event in back for run in event.runs}
     rows = [row for row in index.rows(context.workspace, everything=True)[0] if row.id in about]
     data = {"undone": back[-1].type, "runs": [row.name for row in rows]}
-    return View([Line(f"{back[-1].type} taken back: {_names(rows) or 'runs that are not here'}", "ok")], data)
+    return View([Line(f"{back[-1].type} taken back: {few(rows) or 'runs that are not here'}", "ok")], data)
 
 
 @verb("sync")
@@ -201,41 +145,6 @@ def sync(
     parts = [Line(first, "ok"), *(Line(text) for text in more)]
     parts += [Line(text, "failed") for text in account.refusals()]
     return View(parts, account.to_json(), status=0 if account.whole else 3)
-
-
-def _mark(context: Context, word: Word, names: Sequence[str], done: str) -> View:
-    from provenote.stores import annotating
-
-    rows = _rows(context, word, names)
-    annotating.say(context.workspace, word, [row.id for row in rows])
-    return _said(word, rows, done)
-
-
-def _rows(context: Context, word: str, names: Sequence[str]) -> list[Row]:
-    """Return the runs that are named; all of them, or none is annotated."""
-    from provenote.stores import index
-
-    if not names:
-        raise UsageError("no run is named", f"As: `provenote {word} RUN`; all runs: `provenote runs`")
-    everything = index.rows(context.workspace, everything=True)[0]
-    rows = [index.choose(everything, name) for name in names]
-    going = [row.name for row in rows if row.commit is None]
-    if going and word in _FINISHED_ONLY:
-        raise UsageError(f"{going[0]} is still running", f"When it has ended: `provenote {word} {going[0]}`")
-    return rows
-
-
-def _said(word: str, rows: Sequence[Row], done: str) -> View:
-    names = [row.name for row in rows]
-    return View(
-        [Line(f"{_names(rows)} {done}", "ok", aside="`provenote undo`")], {"said": word, "runs": names}
-    )
-
-
-def _names(rows: Sequence[Row]) -> str:
-    names = list(dict.fromkeys(row.name for row in rows))
-    few = ", ".join(names[:_SHOWN])
-    return few if len(names) <= _SHOWN else f"{few} and {len(names) - _SHOWN} more"
 
 
 def _status(context: Context) -> View:

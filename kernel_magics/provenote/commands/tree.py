@@ -29,7 +29,8 @@ JOURNEYS = {
     "runs": "runs show",
     "compare": "compare",
     "travel": "restore",
-    "sharing": "star unstar tag untag note archive unarchive pin unpin undo sync",
+    "sharing": "star unstar tag untag note undo sync",
+    "keeping": "archive unarchive pin unpin",
     "data": "data",
     "jobs": "job sweep jobs",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from provenote.stores import notes
+from provenote.stores import archives, notes
 
 
 @dataclass(slots=True)
@@ -25,6 +25,8 @@ class Account:
         Refs that were removed here (None), renamed here (their new ref), or brought back (themselves).
     followed : set of str
         Refs dropped here since somebody else removed or renamed them.
+    archived : set of str
+        Refs that left this clone since their runs are in an archive.
     aside : dict of str to str
         Refs here that made room for another run of the same name: their new names.
     cleared : set of str
@@ -51,6 +53,7 @@ class Account:
     heard: int = 0
     told: dict[str, str | None] = field(default_factory=dict)
     followed: set[str] = field(default_factory=set)
+    archived: set[str] = field(default_factory=set)
     aside: dict[str, str] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
     branches: dict[str, str] = field(default_factory=dict)
@@ -69,8 +72,8 @@ class Account:
     def lines(self) -> list[str]:
         """Return what was done, in the user's words; the first line sums it up."""
         parts = [
-            _part("sent", _runs(self.sent), _annotations(self.said)),
-            _part("received", _runs(self.received), _annotations(self.heard)),
+            _part("sent", _runs(self.sent), _archives(self.sent), _annotations(self.said)),
+            _part("received", _runs(self.received), _archives(self.received), _annotations(self.heard)),
         ]
         done = "; ".join(part for part in parts if part)
         lines = [f"{self.remote}: {done}" if done else f"{self.remote}: nothing new on either side"]
@@ -82,6 +85,8 @@ class Account:
                     f"{'removed' if to is None else 'renamed'} here, so for everyone: {_arrow(ref, to)}"
                 )
         lines += [f"removed or renamed elsewhere, so here: {leaf(ref)}" for ref in sorted(self.followed)]
+        if self.archived:
+            lines.append(f"archived elsewhere, so here: {_runs(self.archived)}")
         for ref, to in sorted(self.aside.items()):
             lines.append(f"another run on {self.remote} bears its name: {_arrow(ref, to)}")
         for branch, how in sorted(self.branches.items()):
@@ -112,12 +117,13 @@ class Account:
         return {
             "remote": self.remote,
             "url": self.url,
-            "sent": {"runs": sorted(map(leaf, self.sent)), "annotations": self.said},
-            "received": {"runs": sorted(map(leaf, self.received)), "annotations": self.heard},
+            "sent": {**_told(self.sent), "annotations": self.said},
+            "received": {**_told(self.received), "annotations": self.heard},
             "removed": sorted(leaf(ref) for ref, to in self.told.items() if to is None),
             "renamed": {leaf(ref): leaf(to) for ref, to in sorted(self.told.items()) if to and to != ref},
             "restored": sorted(leaf(ref) for ref, to in self.told.items() if to == ref),
             "followed": sorted(map(leaf, self.followed)),
+            "archived": sorted(map(leaf, self.archived)),
             "aside": {leaf(ref): leaf(to) for ref, to in sorted(self.aside.items())},
             "branches": dict(self.branches),
             "tags": sorted(self.tags),
@@ -137,7 +143,7 @@ def waiting(refs: Iterable[str], annotations: int = 0) -> str:
     """Say how many runs, annotations and branches wait."""
     there = list(refs)
     runs = [ref for ref in there if ref.startswith("refs/exps/")]
-    words = [_runs(runs), _annotations(annotations)]
+    words = [_runs(runs), _archives(there), _annotations(annotations)]
     if notes.REF in there and not annotations:
         words.append("the annotations")
     words += [ref.removeprefix("refs/heads/") for ref in there if ref.startswith("refs/heads/")]
@@ -150,6 +156,16 @@ def waiting(refs: Iterable[str], annotations: int = 0) -> str:
 def _runs(refs: Iterable[str]) -> str:
     count = sum(ref.startswith("refs/exps/") for ref in refs)
     return _counted(count, "run") if count else ""
+
+
+def _archives(refs: Iterable[str]) -> str:
+    count = sum(ref.startswith(f"{archives.REF}/") for ref in refs)
+    return _counted(count, "archive") if count else ""
+
+
+def _told(refs: Iterable[str]) -> dict[str, list[str]]:
+    runs = [ref for ref in refs if not ref.startswith(f"{archives.REF}/")]
+    return {"runs": sorted(map(leaf, runs)), "archives": sorted(map(leaf, set(refs) - set(runs)))}
 
 
 def _annotations(count: int) -> str:

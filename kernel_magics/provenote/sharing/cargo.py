@@ -58,7 +58,8 @@ def _of_runs(workspace: Workspace) -> Iterator[str]:
     from provenote.sharing import refs
 
     repo = trees.repository(workspace.common_dir)
-    for commit in sorted(set(refs.read(workspace.top).runs.values())):
+    here = refs.read(workspace.top)
+    for commit in sorted({*here.runs.values(), *here.kept(())}):
         document = runs.read(repo, commit) or {}
         for thing in [*document.get("artifacts", {}).values(), *document.get("reads", [])]:
             if isinstance(thing, dict) and isinstance(thing.get("md5"), str):

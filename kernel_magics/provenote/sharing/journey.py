@@ -114,7 +114,7 @@ class _Journey:
         told = {ref: commit for ref, commit in known.refs.items() if ref.startswith(f"{runs.REFS}/")}
         left = [
             each
-            for each in plan.departures(told, here.runs, here.kept)
+            for each in plan.departures(told, here.runs, here.kept(gone))
             if (each.ref, each.commit) not in gone
         ]
         removed = sum(each.to is None for each in left)
@@ -181,19 +181,23 @@ class _Journey:
         here, known = refs.read(self.workspace.top), memory.load(self.workspace)
         said = index.annotated(self.workspace)
         dropped = plan.drops(here.runs, said.gone, known.obeyed)
-        dropped.update({ref: commit for ref, commit in here.runs.items() if commit in here.kept})
+        kept = here.kept(said.gone)
+        away = {ref: commit for ref, commit in here.runs.items() if commit in kept}
         made = plan.successors(dropped, here.runs, said.gone)
+        made = {ref: commit for ref, commit in made.items() if commit not in kept}
+        self.account.followed |= set(dropped) - set(away) - set(self.account.told)
+        self.account.archived |= set(away)
+        dropped.update(away)
         refs.move(self.workspace.top, made, dropped.items())
-        self.account.followed |= set(dropped) - set(self.account.told)
         left = {ref: commit for ref, commit in here.runs.items() if ref not in dropped} | made
         obeyed = frozenset(pair for pair in said.gone if left.get(pair[0]) != pair[1] or pair in known.obeyed)
         now = Memory(left, obeyed)
         if now != known:
             memory.save(self.workspace, now)
-        return Here(left, here.kept, here.others), said
+        return Here(left, here.archived, here.others), said
 
     def _plan(self, here: Here, there: Mapping[str, str], said: Annotations) -> plan.Plan:
-        return plan.plan(here.runs, transport.runs_of(there), said.gone, here.kept)
+        return plan.plan(here.runs, transport.runs_of(there), said.gone, here.kept(said.gone))
 
     def _step_aside(self, wanted: plan.Plan, here: Here) -> None:
         made = {to: here.runs[ref] for ref, to in wanted.aside.items() if to not in here.runs}
@@ -273,7 +277,8 @@ class _Journey:
         wanted = self._plan(here, there, said)
         now = dict(there)
         offers = [Offer(ref, commit) for ref, commit in wanted.send.items()]
-        offers += [Offer(ref, new, old) for ref, (new, old) in wanted.replace.items()]
+        kept = here.kept(said.gone)
+        offers += [Offer(ref, new, old) for ref, (new, old) in wanted.replace.items() if old not in kept]
         told = here.others.get(notes.REF)
         if told is not None and united and told != there.get(notes.REF):
             offers.append(Offer(notes.REF, told))
@@ -285,9 +290,17 @@ class _Journey:
         self.account.said += new if notes.REF in answers.taken else 0
         # A removal is deleted there once it is told there: else another clone would bring it back.
         telling = united and notes.REF not in answers.refused
-        deletes = [Offer(ref, None, old) for ref, old in wanted.delete.items() if telling]
-        answers.add(self._offer(deletes, now))
+        # What went into an archive is deleted there once the archive is there: else it would be nowhere.
+        safe = here.kept(said.gone, within=[ref for ref, oid in now.items() if here.runs.get(ref) == oid])
+        left = [
+            Offer(ref, None, old)
+            for ref, old in wanted.delete.items()
+            if telling and (old not in kept or old in safe)
+        ]
+        left += [Offer(ref, new, old) for ref, (new, old) in wanted.replace.items() if old in safe]
+        answers.add(self._offer(left, now))
         self.account.cleared |= set(wanted.delete) & set(answers.taken)
+        self.account.sent |= set(wanted.replace) & set(answers.taken)
         for branch in transport.BRANCHES:
             answers.add(self._send_branch(branch, here, there, now))
         if now != there:

@@ -26,7 +26,7 @@ from typing import Any
 from provenote.errors import WorldError
 from provenote.model import SCHEMA
 from provenote.sharing.plan import Element
-from provenote.stores import runs
+from provenote.stores import archives, runs
 from provenote.stores.disk import writing
 from provenote.workspace import Workspace
 
@@ -122,6 +122,10 @@ def pushed(workspace: Workspace) -> dict[str, list[str]]:
     for remote in remotes(workspace):
         for ref, commit in remote.refs.items():
             if ref.startswith(f"{runs.REFS}/"):
+                where[commit].add(remote.name)
+        oids = [oid for ref, oid in remote.refs.items() if ref.startswith(f"{archives.REF}/")]
+        for members in archives.read(workspace.top, oids).values() if oids else ():
+            for _, commit in members:
                 where[commit].add(remote.name)
     return {commit: sorted(names) for commit, names in where.items()}
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from provenote.git import command
 from provenote.sharing import transport
 from provenote.sharing.plan import Element
-from provenote.stores import notes
-
-ARCHIVE = "refs/provenote/archive"
+from provenote.stores import archives, notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +21,49 @@ class Here:
     ----------
     runs : mapping of str to str
         Runs, plain experiments of DVC, and archives: commit by ref.
-    kept : frozenset of str
-        Commits of runs that an archive holds.
+    archived : mapping of str to frozenset of str
+        Commits of the runs in each archive, by its ref.
     others : mapping of str to str
         Annotations, our branches, and tags: object by ref; what a tag points to under its name and ``^{}``.
     """
 
     runs: Mapping[str, str]
-    kept: frozenset[str]
+    archived: Mapping[str, frozenset[str]]
     others: Mapping[str, str]
+
+    def kept(self, gone: Collection[Element], within: Collection[str] | None = None) -> frozenset[str]:
+        """Return the commits of runs that archives hold, less those that have left them.
+
+        Parameters
+        ----------
+        gone : collection of (ref, commit)
+            What annotations say is gone; the pair of an archive and a run's commit has left it.
+        within : collection of str, optional
+            Only these archives.
+        """
+        return frozenset(
+            commit
+            for archive, commits in self.archived.items()
+            if within is None or archive in within
+            for commit in commits
+            if (archive, commit) not in gone
+        )
 
 
 def read(folder: Path) -> Here:
     """Return the refs of a repository that may travel."""
     branches = [f"refs/heads/{branch}" for branch in transport.BRANCHES]
-    found = _listed(folder, "%(objectname)", "refs/exps", ARCHIVE, notes.REF, *branches, "refs/tags")
+    found = _listed(folder, "%(objectname)", "refs/exps", archives.REF, notes.REF, *branches, "refs/tags")
     if any(ref.startswith("refs/tags/") for ref in found):
         # Asked for tags alone: to tell what a ref points to, Git reads its object.
         peeled = _listed(folder, "%(*objectname)", "refs/tags")
         found.update({f"{ref}^{{}}": oid for ref, oid in peeled.items() if oid})
-    kept: frozenset[str] = frozenset()
-    if any(ref.startswith(f"{ARCHIVE}/") for ref in found):
-        parents = command.git(folder, "for-each-ref", "--format=%(parent)", ARCHIVE)
-        kept = frozenset(parents.decode().split())
+    archived: dict[str, frozenset[str]] = {}
+    if any(ref.startswith(f"{archives.REF}/") for ref in found):
+        parents = _listed(folder, "%(parent)", archives.REF)
+        archived = {ref: frozenset(commits.split()) for ref, commits in parents.items()}
     travelling = transport.runs_of(found)
-    return Here(travelling, kept, {ref: oid for ref, oid in found.items() if ref not in travelling})
+    return Here(travelling, archived, {ref: oid for ref, oid in found.items() if ref not in travelling})
 
 
 def _listed(folder: Path, field: str, *wanted: str) -> dict[str, str]:

@@ -152,12 +152,15 @@ def _append(
 ) -> None:
     if not events:
         return
-    heads = index.annotated(workspace).heads
+    heads: Sequence[str] = index.annotated(workspace).heads
     who, now, nonce = author(workspace), int(time.time()), os.urandom(8).hex()
-    files = dict(
-        annotation.seal(annotation.compose(kind, who, now, heads, runs, nonce=nonce, **body), signer)
-        for kind, runs, body in events
-    )
+    files = {}
+    for kind, runs, body in events:
+        line = annotation.compose(kind, who, now, heads, runs, nonce=nonce, **body)
+        path, content = annotation.seal(line, signer)
+        files[path] = content
+        # Each names the one before: the next event of anybody would not fit if it had to name a thousand.
+        heads = [name for name in [annotation.event_id(path)] if name]
     notes.add(workspace.common_dir, files, message)
 
 

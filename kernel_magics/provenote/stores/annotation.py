@@ -33,7 +33,7 @@ SAID: tuple[Word, ...] = get_args(Word)
 """What a person says about runs, and can take back."""
 
 GONE = ("removed", "renamed", "revived")
-"""Events about the ref of a run."""
+"""Events about the ref of a run, or about an archive: a run left it (``removed``), or all of them did."""
 
 VERDICTS = ("identical", "within tolerance", "different")
 
@@ -41,7 +41,9 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _RUN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/[^/\x00-\x20]+")
+_REF = re.compile(
+    r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/[^/\x00-\x20]+|refs/provenote/archive/[^/\x00-\x20]+"
+)
 _PATH = re.compile(r"e/([0-9a-f]{2})/([0-9a-f]{62})")
 
 Element = tuple[str, str]

@@ -21,7 +21,7 @@ from provenote.git import trees
 from provenote.git.command import git
 from provenote.git.command import run as git_run
 from provenote.model import Row
-from provenote.stores import live, noted, notes, runs
+from provenote.stores import archives, live, noted, notes, runs
 from provenote.stores.annotation import Annotation
 from provenote.stores.marks import Annotations, Marks
 
@@ -38,6 +38,7 @@ create index if not exists by_number on value(key, number);
 create index if not exists by_id on run(id);
 create table if not exists ancestor(
   head text, baseline text, inside int, primary key(head, baseline)) without rowid;
+create table if not exists archive(sha text primary key, members text) without rowid;
 """
     + noted.SCHEMA
 )
@@ -58,6 +59,8 @@ class Index:
         self._database = self._open()
         self._notes_tip: str | None = None
         self._annotations: tuple[str | None, Annotations] = (None, Annotations())
+        self._archives: dict[str, str] = {}
+        self._archived: tuple[object, dict[str, list[str]]] = (None, {})
 
     # ------------------------------------------------------------------ keeping it fresh
 
@@ -95,13 +98,16 @@ class Index:
             Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
     def refresh(self) -> dict[str, str]:
-        """Read the commits not seen before; return ``{ref: sha}`` of every run's ref."""
+        """Read the commits not seen before; return ``{ref: sha}`` of every run's ref.
+
+        Runs in archives have none; they are read too, and `finished` lists them.
+        """
         refs = self._refs()
         try:
-            self._add(refs.values())
+            self._add([*refs.values(), *self.archived()])
         except sqlite3.DatabaseError:
             self._renew()
-            self._add(refs.values())
+            self._add([*refs.values(), *self.archived()])
         return refs
 
     def _renew(self) -> None:
@@ -111,11 +117,12 @@ class Index:
         self._database = self._open()
 
     def _refs(self) -> dict[str, str]:
-        """Return every run's ref, and note where the annotations are: one call of Git for both."""
+        """Return every run's ref, and note where annotations and archives are: one call of Git for all."""
         form = "--format=%(objectname) %(refname)"
-        out = git(self.workspace.top, "for-each-ref", form, runs.REFS, notes.REF)
+        out = git(self.workspace.top, "for-each-ref", form, runs.REFS, notes.REF, archives.REF)
         found = {ref: sha for sha, ref in (line.split(" ", 1) for line in os.fsdecode(out).splitlines())}
         self._notes_tip = found.pop(notes.REF, None)
+        self._archives = {ref: found.pop(ref) for ref in list(found) if ref.startswith(f"{archives.REF}/")}
         return {ref: sha for ref, sha in found.items() if runs.parse_ref(ref)}
 
     def _add(self, commits: Iterable[str]) -> None:
@@ -166,13 +173,37 @@ class Index:
             self._annotations = self._notes_tip, said
         return self._annotations[1]
 
+    def archived(self) -> dict[str, list[str]]:
+        """Return the runs that archives keep, as of the last `refresh`: their refs by commit."""
+        if not self._archives:
+            return {}
+        now = (dict(self._archives), self._notes_tip)
+        if self._archived[0] != now:
+            members = self._members(set(self._archives.values()))
+            held = {ref: members[sha] for ref, sha in self._archives.items()}
+            self._archived = now, archives.kept(held, self.annotations().gone)
+        return self._archived[1]
+
+    def _members(self, wanted: set[str]) -> dict[str, archives.Members]:
+        """Return what archives hold, by their commit; each is read once."""
+        stored = self._database.execute("select sha, members from archive")
+        known = {sha: tuple(map(tuple, json.loads(text))) for sha, text in stored if sha in wanted}
+        new = sorted(wanted - set(known))
+        if new:
+            read = archives.read(self.workspace.top, new)
+            with contextlib.suppress(sqlite3.OperationalError):  # another process writes
+                rows = [(sha, json.dumps(members, ensure_ascii=True)) for sha, members in read.items()]
+                self._database.executemany("insert or ignore into archive values(?,?)", rows)
+            known |= read
+        return known
+
     def annotation_events(self) -> list[Annotation]:
         """Return every event of the annotations, as of the last `refresh`."""
         tip = self._notes_tip
         return noted.events(self._database, self.workspace.common_dir, tip) if tip else []
 
     def finished(self, refs: Mapping[str, str], commits: Iterable[str] | None = None) -> list[Row]:
-        """Return the rows of the runs that ``refs`` name: one for each run, whatever the number of its refs.
+        """Return the rows of the runs that ``refs`` or archives name: one each, whatever the number of refs.
 
         Parameters
         ----------
@@ -180,7 +211,8 @@ class Index:
         commits : iterable of str, optional
             Only these.
         """
-        named: dict[str, str] = {}
+        archived = self.archived()
+        named = {sha: names[0].rsplit("/", 1)[1] for sha, names in archived.items()}
         for ref, sha in sorted(refs.items()):
             named[sha] = ref.rsplit("/", 1)[1]
         if commits is None:
@@ -199,6 +231,8 @@ class Index:
                 about = said.get(fields["id"])
                 if about is not None:
                     fields |= _marked(about, fields["tags"], fields["notes"])
+                if sha in archived:
+                    fields["archived"] = True
                 by_id[fields["id"]] = Row(**fields, name=named[sha], commit=sha)
         return list(by_id.values())
 
@@ -401,6 +435,13 @@ def annotated(workspace: Workspace) -> Annotations:
     index = of(workspace)
     index.refresh()
     return index.annotations()
+
+
+def archived(workspace: Workspace) -> dict[str, list[str]]:
+    """Return the runs of a repository that archives keep: their refs by commit."""
+    index = of(workspace)
+    index.refresh()
+    return index.archived()
 
 
 def series(workspace: Workspace, row: Row) -> dict[str, list[tuple[Any, Any]]]:
