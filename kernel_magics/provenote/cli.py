@@ -52,7 +52,7 @@ def parse(words: Sequence[str]) -> tuple[Verb, list[Any], dict[str, Any], bool]:
     """
     verb, rest = _find(list(words))
     parser = parser_of(verb)
-    known = parser.parse_intermixed_args(rest)
+    known = parser.parse_intermixed_args(_joined(verb, rest))
     found = vars(known)
     positional: list[Any] = []
     options: dict[str, Any] = {}
@@ -65,6 +65,24 @@ def parse(words: Sequence[str]) -> tuple[Verb, list[Any], dict[str, Any], bool]:
         else:
             options[parameter.name] = value
     return verb, positional, options, found["json"]
+
+
+def _joined(verb: Verb, words: list[str]) -> list[str]:
+    """Join an option with its value where that begins with a hyphen (``--sort -metrics.r2``).
+
+    argparse takes such a value for an option, though none has that name.
+    """
+    valued = [parameter for parameter in verb.parameters if parameter.kind in ("option", "multiple")]
+    flags = {flag for parameter in verb.parameters for flag in (parameter.short, parameter.flag) if flag}
+    takes = {flag for parameter in valued for flag in (parameter.short, parameter.flag) if flag}
+    joined: list[str] = []
+    for word in words:
+        ends = word.partition("=")[0] in flags | {"--", "--json", "-h", "--help"}
+        if joined and joined[-1] in takes and word.startswith("-") and not ends:
+            joined[-1] += f"={word}" if joined[-1].startswith("--") else word
+        else:
+            joined.append(word)
+    return joined
 
 
 def _find(words: list[str]) -> tuple[Verb, list[str]]:

@@ -36,7 +36,7 @@ def runs(
     query : str
         Which runs; several words are joined.
     sort : str
-        Field to sort by, several with commas; `--sort=-metrics.r2` or "metrics.r2 desc" turns it round.
+        Field to sort by, several with commas; `--sort -metrics.r2` or "metrics.r2 desc" turns it round.
     limit : int
         At most so many; default: 50 in a table, all in JSON.
     all : bool

@@ -105,7 +105,7 @@ def sort_keys(text: str) -> list[tuple[Field, bool]]:
         except QueryError as error:
             raise QueryError(
                 f"--sort: {error.what.removeprefix('query, ')}",
-                "As `--sort metrics.rmse`, or `--sort=-metrics.rmse` for the greatest first",
+                "As `--sort metrics.rmse`, or `--sort -metrics.rmse` for the greatest first",
                 error.column,
             ) from None
     return keys
