@@ -29,6 +29,7 @@ JOURNEYS = {
     "runs": "runs show",
     "compare": "compare",
     "travel": "restore",
+    "environment": "env",
     "sharing": "star unstar tag untag note undo sync",
     "keeping": "archive unarchive pin unpin",
     "data": "data",
