@@ -12,8 +12,8 @@ from dataclasses import dataclass
 KEY_FILES = frozenset({"id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", ".netrc", ".pgpass", ".git-credentials"})
 KEY_SUFFIXES = (".pem", ".key", ".p12", ".pfx", ".keystore", ".jks")
 
-# A rule that begins with plain characters is found by those: `task-` is everywhere, `sk-` after a word boundary
-# is not.
+# A rule that begins with plain characters is found by those: `task-` is everywhere, and `sk-` after a word
+# boundary is not.
 _CERTAIN = {
     "AWS access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     "GitHub token": r"\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{22,}",
