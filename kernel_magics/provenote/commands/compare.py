@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provenote.commands.tree import Context, verb
-from provenote.view import View
+from provenote.view import Line, Part, View
 
 
 @verb("compare")
@@ -27,3 +27,64 @@ def compare(context: Context, *runs: str, baseline: str | None = None, all: bool
     return comparison.compare(
         context.workspace, runs, baseline=baseline, everything=all, pictures=context.face == "notebook"
     )
+
+
+@verb("report", out="-o", all="-A")
+def report(
+    context: Context,
+    *query: str,
+    out: str,
+    sort: str | None = None,
+    baseline: str | None = None,
+    title: str | None = None,
+    all: bool = False,
+    force: bool = False,
+) -> View:
+    """Write a report of runs: one offline file with table, pictures and differences.
+
+    The suffix tells the form: report.html holds everything; report.md, for a pull request, has its pictures
+    in report_files/ beside it.
+
+    Parameters
+    ----------
+    query : str
+        Which runs, in the query language of `runs`; several words are joined. Default: all.
+    out : str
+        The file to write.
+    sort : str
+        Field to sort by, several with commas; `--sort=-metrics.r2` turns it round.
+    baseline : str
+        The run that the others are held against; default: the first that finished.
+    title : str
+        Its title.
+    all : bool
+        Runs of all branches, and archived ones.
+    force : bool
+        Replace a file that is no report.
+    """
+    from pathlib import Path
+
+    from provenote.compare import report as reporting
+    from provenote.compare import report_file
+    from provenote.compare.numbers import counted, size
+
+    path = Path(out)
+    report_file.check(path, force=force)
+    made = reporting.report(
+        context.workspace, " ".join(query), sort=sort, baseline=baseline, title=title, everything=all
+    )
+    written = report_file.write(made, path, force=force)
+    parts: list[Part] = [
+        Line(f"{out} tells of {counted(len(made.rows), 'run')}", "ok", aside=size(written.size))
+    ]
+    if written.pictures:
+        many = counted(len(written.pictures), "picture")
+        parts.append(Line(f"{many} in {written.pictures[0].parent}/ belong to it: send them along"))
+    data = {
+        "path": str(written.path),
+        "pictures": [str(one) for one in written.pictures],
+        "size": written.size,
+        "baseline": made.baseline.name,
+        "runs": [row.name for row in made.rows],
+    }
+    return View(parts, data)

@@ -27,7 +27,7 @@ JOURNEYS = {
     "start": "init demo doctor new",
     "tracking": "track",
     "runs": "runs show",
-    "compare": "compare",
+    "compare": "compare report",
     "travel": "restore",
     "environment": "env",
     "sharing": "star unstar tag untag note undo sync",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provenote.compare import beside_files, beside_notebooks, columns, numbers
@@ -14,9 +15,17 @@ if TYPE_CHECKING:
     from provenote.compare.comparison import Comparison
     from provenote.compare.sides import Side
 
+HINT = ": `--all`"
+"""What a count of hidden lines ends with: the option that shows them."""
+
 
 def parts_of(
-    found: Comparison, *, everything: bool = False, pictures: bool = False, now: float | None = None
+    found: Comparison,
+    *,
+    everything: bool = False,
+    pictures: bool = False,
+    alone: bool = False,
+    now: float | None = None,
 ) -> list[Part]:
     """Lay out a comparison, what matters most first.
 
@@ -27,11 +36,13 @@ def parts_of(
         Whether what is the same is shown, too.
     pictures : bool
         Whether the metrics are drawn.
+    alone : bool
+        Whether it stands in a document that is read later: with whole dates, and without options to give.
     now : float, optional
         Seconds since 1970.
     """
     now = time.time() if now is None else now
-    parts: list[Part] = [_head(side, now) for side in found.sides]
+    parts: list[Part] = [_head(side, None if alone else now) for side in found.sides]
     parts += metrics(found, everything)
     if pictures:
         parts += drawn(found)
@@ -41,17 +52,24 @@ def parts_of(
     parts += beside_files.data_parts(found.data, found.sides, everything)
     parts += environments(found, everything)
     parts += values("About", found.about, found.sides, everything)
-    return parts
+    return [_without_options(part) for part in parts] if alone else parts
 
 
-def _head(side: Side, now: float) -> Line:
+def _without_options(part: Part) -> Part:
+    if isinstance(part, Table):
+        return replace(part, foot=[line.removesuffix(HINT) for line in part.foot])
+    return replace(part, text=part.text.removesuffix(HINT)) if isinstance(part, Line) else part
+
+
+def _head(side: Side, now: float | None) -> Line:
     """Return the line of one run: its letter, name, state and when it ran."""
     row = side.row
     words = [side.letter, row.name, row.status]
     words += [row.reason] if row.reason else []
     words += ["baseline"] if side.letter == "A" else []
     words += ["★"] if row.starred else []
-    return Line("  ".join(words), columns.mark(row), "plain", numbers.moment(row.started, now))
+    when = numbers.full_time(row.started) if now is None else numbers.moment(row.started, now)
+    return Line("  ".join(words), columns.mark(row), "plain", when)
 
 
 def heads(sides: Sequence[Side]) -> list[str]:
@@ -148,7 +166,7 @@ def environments(found: Comparison, everything: bool) -> list[Part]:
         lines.append(cells)
     count = len(known.differing)
     caption = f"Environment, {count} of {numbers.counted(len(known.section.items), 'package')} differ"
-    foot = [] if everything or not known.identical else [f"{known.identical:,} identical hidden: `--all`"]
+    foot = [] if everything or not known.identical else [f"{known.identical:,} identical hidden{HINT}"]
     made = [Column("package"), Column(""), *(Column(head) for head in heads(sides))]
     return [Table(made, lines, caption=caption, foot=[*foot, *note])]
 
@@ -159,7 +177,7 @@ def _caption(title: str, section: Section) -> str:
 
 def _folded(section: Section, everything: bool) -> list[str]:
     hidden = 0 if everything else section.identical
-    return [f"{hidden:,} identical hidden: `--all`"] if hidden else []
+    return [f"{hidden:,} identical hidden{HINT}"] if hidden else []
 
 
 def _nothing(title: str, section: Section) -> Line:
