@@ -6,13 +6,12 @@ stand behind the same neighbour and share half of their lines. A cell that ran t
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from provenote.compare.notebooks import NotebookCell
-from provenote.compare.texts import strokes
+from provenote.compare.texts import rising, strokes
 from provenote.view import Stroke
 
 NEAR = 40
@@ -66,7 +65,7 @@ def match(old: Sequence[NotebookCell], new: Sequence[NotebookCell]) -> list[Pair
     by(lambda cell: (cell.id, cell.kind) if cell.id else None)
     by(lambda cell: (cell.kind, cell.source))
     _by_neighbours(old, new, found, left, right)
-    kept = _rising([found[j] for j in sorted(found)])
+    kept = rising([found[j] for j in sorted(found)])
     return _in_order(len(old), len(new), found, kept)
 
 
@@ -106,27 +105,6 @@ def _likeness(one: NotebookCell, other: NotebookCell) -> float:
         return 0.0
     a, b = one.lines, other.lines
     return 2 * len(a & b) / (len(a) + len(b)) if a and b else 0.0
-
-
-def _rising(values: Sequence[int]) -> set[int]:
-    """Return a longest rising part of distinct numbers: the cells that kept their order."""
-    tails: list[int] = []
-    ends: list[int] = []  # place of the last value of the best part of each length
-    before: list[int] = []
-    for place, value in enumerate(values):
-        length = bisect_left(tails, value)
-        if length == len(tails):
-            tails.append(value)
-            ends.append(place)
-        else:
-            tails[length], ends[length] = value, place
-        before.append(ends[length - 1] if length else -1)
-    kept = set()
-    place = ends[-1] if ends else -1
-    while place >= 0:
-        kept.add(values[place])
-        place = before[place]
-    return kept
 
 
 def _in_order(many_old: int, many_new: int, found: dict[int, int], kept: set[int]) -> list[Pair]:
@@ -203,7 +181,7 @@ class Notebooks:
             return "absent" if old is new else "added" if old is None else "removed"
         if old.source != new.source or old.kind != new.kind:
             return "edited"
-        if old.digest != new.digest:
+        if old.outputs != new.outputs and old.digest != new.digest:  # the first is quick where they are equal
             return "outputs"
         return "moved" if row.moved[place] else "same"
 
