@@ -55,11 +55,11 @@ class Workspace:
                 raise UsageError(f".dvc/{name} is not readable: {error}", mend) from error
             if parser.has_option("cache", "dir"):
                 return Path(os.path.normpath(self.dvc_root / ".dvc" / parser.get("cache", "dir")))
-        return self._main_root / ".dvc" / "cache"
+        return self.main_root / ".dvc" / "cache"
 
     @property
-    def _main_root(self) -> Path:
-        """The DVC root in the main worktree: a linked worktree's own cache would die with it."""
+    def main_root(self) -> Path:
+        """The DVC root in the main worktree: what a linked worktree holds itself would die with it."""
         if self.git_dir != self.common_dir and self.common_dir.name == ".git":
             main = self.common_dir.parent / self.prefix
             if (main / ".dvc").is_dir():

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
 import sys
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,8 @@ import pytest
 import provenote
 from provenote import cli
 from provenote.commands.tree import Context, load_verb
-from provenote.errors import UsageError
+from provenote.environments import uv
+from provenote.errors import Refused, UsageError, WorldError
 from provenote.tracking import environment
 from provenote.view import Table, View
 
@@ -28,7 +34,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, label: str, lines: str, imported: 
 
     text = HEADING + lines
     packages = environment.packages(text)
-    locked = environment.Lock(text, environment.hashlib.sha256(text.encode()).hexdigest(), "3", packages)
+    locked = environment.Lock(text, hashlib.sha256(text.encode()).hexdigest(), "3", packages)
     with monkeypatch.context() as patch:
         patch.setattr(environment, "lock", lambda *_: locked)
         patch.setattr(imports, "imported", lambda *_: imported)
@@ -105,8 +111,238 @@ def test_a_run_without_a_lock_is_told(repo: Path, monkeypatch: pytest.MonkeyPatc
         patch.setattr(environment, "lock", lambda *_: environment.Lock("", "", "", {}))
         with provenote.track("a") as run:
             run.log(acc=1)
-    for words in ("env show", "env diff"):
+    for words in ("env show", "env diff", "env create"):
         with pytest.raises(UsageError, match="kept no list of its packages"):
             ask(words, run.name)
     with pytest.raises(UsageError, match="is not in this repository"):
         ask("env show", "nothing")
+
+
+# ---------------------------------------------------------------------- build
+
+
+def wheel(folder: Path, name: str, version: str, needs: str = "", **modules: str) -> str:
+    """Make a wheel by hand and return its SHA-256."""
+    stem = f"{name}-{version}"
+    files = {f"{name}/{module}.py": text for module, text in {"__init__": "", **modules}.items()}
+    files[f"{stem}.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + (
+        f"Requires-Dist: {needs}\n" if needs else ""
+    )
+    files[f"{stem}.dist-info/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    record = f"{stem}.dist-info/RECORD"
+    files[record] = "".join(f"{path},,\n" for path in (*files, record))
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for inside, text in files.items():
+            archive.writestr(inside, text)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels that is all uv can install from."""
+    pytest.importorskip("uv", reason="uv is not installed")
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    wheel(folder, "alpha", "1.0")
+    wheel(folder, "alpha", "2.0")
+    wheel(folder, "beta", "1.0", needs="alpha>=5")  # what was installed is installed, whatever it asks for
+    return folder
+
+
+def versions(interpreter: str | Path) -> dict[str, str]:
+    return dict(environment.lock(interpreter).packages)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_an_environment_is_built_once(repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\nbeta==1.0\n")
+    before = subprocess.run(["git", "status", "--porcelain"], capture_output=True, cwd=repo).stdout
+    built = ask("env create", name)
+    folder = Path(built.data["folder"])
+    assert folder.parent == repo / "past" / ".envs" and built.data["made"]
+    assert versions(folder / "bin" / "python").items() >= {"alpha": "1.0", "beta": "1.0"}.items()
+    assert leftovers(folder.parent) == [folder.name]
+    after = subprocess.run(["git", "status", "--porcelain"], capture_output=True, cwd=repo).stdout
+    assert after == before
+    stamp = (folder / "pyvenv.cfg").stat().st_mtime_ns
+    again = ask("env create", run_with(monkeypatch, "b", "alpha==1.0\nbeta==1.0\n"))
+    assert again.data["folder"] == str(folder) and not again.data["made"]
+    assert (folder / "pyvenv.cfg").stat().st_mtime_ns == stamp
+    assert ask("env create", run_with(monkeypatch, "c", "alpha==2.0\n")).data["folder"] != str(folder)
+
+
+def test_a_place_can_be_named(
+    repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    (tmp_path / "empty").mkdir()
+    assert ask("env create", name, str(tmp_path / "empty")).data["made"]
+    assert not ask("env create", name, str(tmp_path / "empty")).data["made"]
+    assert not (repo / "past").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thoughts.md").write_text("x")
+    with pytest.raises(UsageError, match="holds something else"):
+        ask("env create", name, str(tmp_path / "mine"))
+    with pytest.raises(UsageError, match="holds something else"):
+        ask("env create", run_with(monkeypatch, "b", "alpha==2.0\n"), str(tmp_path / "empty"))
+    assert leftovers(tmp_path / "mine") == ["thoughts.md"]
+
+
+def test_what_cannot_be_installed_any_more_is_named_and_nothing_is_made(
+    repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "alpha==1.0\nbeta==9\ngone==1\nmine==0.1  # editable\npath==1  # local\n"
+    name = run_with(monkeypatch, "a", lines)
+    with pytest.raises(Refused) as refused:
+        ask("env create", name)
+    for word in (
+        "beta==9",
+        "gone==1",
+        "mine==0.1",
+        "path==1",
+        "editable",
+        f"env create {name} --skip-missing",
+    ):
+        assert word in refused.value.line
+    assert leftovers(repo / "past" / ".envs") == []
+    built = ask("env create", name, skip_missing=True)
+    assert list(built.data["skipped"]) == ["mine==0.1", "path==1", "beta==9", "gone==1"]
+    assert set(versions(built.data["interpreter"])) & {"alpha", "beta", "gone", "mine", "path"} == {"alpha"}
+    again = ask("env create", name)
+    assert not again.data["made"] and again.data["skipped"] == built.data["skipped"]
+
+
+def test_a_local_file_is_trusted_by_its_digest_alone(
+    repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = wheel(wheels, "own", "1.0")
+    good = run_with(monkeypatch, "good", f"own==1.0  # local, sha256 {digest}\n")
+    assert ask("env create", good).data["packages"] == 1
+    bad = run_with(monkeypatch, "bad", f"own==1.0  # local, sha256 {'0' * 64}\n")
+    with pytest.raises(Refused, match=r"own==1\.0: its file is another one there"):
+        ask("env create", bad)
+    path = run_with(monkeypatch, "path", "own==1.0  # local\n")
+    with pytest.raises(Refused, match=r"own==1\.0: it came from a local path"):
+        ask("env create", path)
+    assert ask("env create", path, from_index=True).data["packages"] == 1
+
+
+def test_a_missing_uv_is_one_line(repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    monkeypatch.setattr(uv.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(uv.shutil, "which", lambda _: None)
+    with pytest.raises(UsageError, match=r"needs uv, which is not installed\. Get it: `pip install uv`"):
+        ask("env create", name)
+    assert not (repo / "past").exists()
+
+
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> str:
+    """Put a program in the place of uv."""
+    path = tmp_path / "uv-stand-in"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(uv, "find", lambda: str(path))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("error: failed to write: No space left on device (os error 28)", "the disk is full"),
+        ("error: Request failed\n  cause: error sending request for url (https://x/)", "cannot be reached"),
+        ("error: a new kind of trouble", "uv cannot build the environment: a new kind of trouble"),
+    ],
+)
+def test_faults_leave_nothing_behind(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, expected: str
+) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    script = f'[ "$1" = venv ] && mkdir -p "$6" && exit 0\necho "{said}"; exit 2'
+    stand_in(tmp_path, monkeypatch, script)
+    with pytest.raises(WorldError, match=expected):
+        ask("env create", name)
+    assert leftovers(repo / "past" / ".envs") == []
+
+
+def test_an_absent_python_is_told_with_its_mend(
+    repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "HEADING", "# python 3.99.1 cpython\n")
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    with pytest.raises(WorldError, match=r"Python 3\.99\.1 .* `uv python install 3\.99\.1`"):
+        ask("env create", name)
+    assert leftovers(repo / "past" / ".envs") == []
+
+
+def test_two_builds_at_once_make_one(repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\nbeta==1.0\n")
+    words = [sys.executable, "-m", "provenote.cli", "env", "create", name, "--json"]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, cwd=repo) for _ in range(2)]
+    answers = [json.loads(one.communicate()[0]) for one in both]
+    assert sorted(answer["made"] for answer in answers) == [False, True]
+    assert len({answer["folder"] for answer in answers}) == 1
+    assert len(leftovers(repo / "past" / ".envs")) == 1
+
+
+def test_a_killed_build_is_done_anew(
+    repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    begun = tmp_path / "begun"
+    with monkeypatch.context() as patch:
+        slow = stand_in(tmp_path, patch, f'mkdir -p "$6/half"; touch {begun}; sleep 1')
+    code = (
+        f"from provenote.environments import uv; uv.find = lambda: {slow!r}\n"
+        f"from provenote.cli import main; main(['env', 'create', {name!r}])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=repo, stdout=subprocess.DEVNULL)
+    while not begun.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert len(leftovers(repo / "past" / ".envs")) == 1  # under its hidden name
+    assert not any(not one.startswith(".") for one in leftovers(repo / "past" / ".envs"))
+    built = ask("env create", name)  # waits for the orphan, which holds the lock, too
+    assert built.data["made"]
+    assert leftovers(repo / "past" / ".envs") == [Path(built.data["folder"]).name]
+
+
+def test_an_environment_becomes_a_kernel(
+    repo: Path, home: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ipykernel
+
+    wheel(wheels, "ipykernel", "1.0")
+    name = run_with(monkeypatch, "a", "alpha==1.0\nipykernel==1.0\n")
+    none = run_with(monkeypatch, "none", "alpha==1.0\n")
+    with pytest.raises(UsageError, match="had no ipykernel"):
+        ask("env create", none, kernel="past")
+    with pytest.raises(UsageError, match="is no name of a kernel"):
+        ask("env create", name, kernel="a b")
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(home / "jupyter"))
+    # The real ipykernel answers for the one of the wheel, which is empty.
+    monkeypatch.setenv("PYTHONPATH", str(Path(ipykernel.__file__).parents[1]))
+    built = ask("env create", name, kernel="past")
+    spec = json.loads((home / "jupyter" / "kernels" / "past" / "kernel.json").read_text())
+    assert spec["argv"][0] == built.data["interpreter"]
+    assert Path(spec["argv"][0]).exists() and name in spec["display_name"]
+
+
+def test_scripts_of_the_environment_run_where_it_stands(
+    repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(wheels / "alpha-1.0-py3-none-any.whl", "a") as archive:
+        archive.writestr("alpha-1.0.dist-info/entry_points.txt", "[console_scripts]\nsay = alpha.say:main\n")
+        archive.writestr("alpha/say.py", "import sys\ndef main():\n    print(sys.prefix)\n")
+    built = ask("env create", run_with(monkeypatch, "a", "alpha==1.0\n"))
+    said = subprocess.run([Path(built.data["folder"]) / "bin" / "say"], capture_output=True, text=True)
+    assert said.stdout.strip() == built.data["folder"], said.stderr

@@ -154,3 +154,26 @@ def test_the_mark_of_ignored_is_written_once(repo: Path, past: str) -> None:
     lines = (repo / ".git" / "info" / "exclude").read_text().splitlines()
     assert lines.count("/past/") == 1
     assert os.path.exists(".git")
+
+
+def test_another_environment_is_told_with_its_mend(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from provenote import cli
+    from provenote.tracking import environment
+
+    here = environment.lock()
+    text = here.text.replace("dvc==", "dvc==0.") + "zeta==1  # editable\n"
+    other = environment.Lock(text, "0" * 64, here.python, environment.packages(text))
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "lock", lambda *_: other)
+        with provenote.track("old") as run:
+            run.log(acc=1)
+    outcome = restore.restore(workspace.find(), run.name)
+    version = here.packages["dvc"]
+    assert set(outcome.environment) == {
+        f"dvc 0.{version}, here {version}",
+        "zeta 1 (editable), here absent",
+    }
+    assert cli.main(["restore", run.name]) == 0
+    assert f"`provenote env create {run.name}`" in " ".join(capsys.readouterr().out.split())

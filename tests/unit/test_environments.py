@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provenote.environments import difference
+from provenote.environments import difference, pins, uv
 from provenote.stores import environments
 from provenote.tracking import environment
 
@@ -86,4 +86,47 @@ def test_python_and_platform_are_compared():
     assert difference.settings(environments.read(LOCK), other) == (
         ("python", "3.11.7", "3.12.1"),
         ("platform", "linux-x86_64", "linux-aarch64"),
+    )
+
+
+def test_what_an_installer_is_asked_for():
+    lines, skipped = pins.wanted(environments.read(LOCK + "conda==1  # local\nodd==1  # ext::sh -c id\n"))
+    assert lines == [
+        "numpy==2.1.0",
+        "scikit-learn==1.5.0+cpu",
+        f"tool @ git+https://example.org/tool@{'a' * 40}",
+        f"wheel==3 --hash=sha256:{'b' * 64}",
+    ]
+    assert list(skipped) == ["conda==1", "odd==1", "project==0.1"]
+    lines, skipped = pins.wanted(environments.read(LOCK + "conda==1  # local\n"), from_index=True)
+    assert "conda==1" in lines and "wheel==3" in lines
+    assert list(skipped) == ["project==0.1"], "an editable folder is never taken from an index"
+
+
+ASKED = ["alpha==1", "beta-x==2 --hash=sha256:0", "tool @ git+https://example.org/t@1"]
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("error: No solution found when resolving dependencies\n  cause: Because there is no version of "
+         "alpha==1 and you require alpha==1, we can conclude", {"alpha": "the index does not have it"}),
+        ("  × No solution found when resolving dependencies:\n  ╰─▶ Because beta-x was not found in the "
+         "package registry and you require\n      beta-x==2, we", {"beta-x": "the index does not have it"}),
+        ("error: Failed to download `beta-x==2`\n  cause: Hash mismatch for `beta-x==2`",
+         {"beta-x": "its file is another one there"}),
+        ("error: Failed to download and build `tool @ git+https://example.org/t@1`\n cause: Git operation "
+         "failed",
+         {"tool": "its repository does not give it any more"}),
+        ("error: Request failed\n cause: error sending request for url (https://x/)\n you require alpha", {}),
+        ("error: something else about `gamma==1`", {}),
+    ],
+)  # fmt: skip
+def test_what_uv_complains_of_is_read_from_its_words(said, names):
+    assert uv.blamed(said, ASKED) == names
+
+
+def test_no_credentials_are_repeated():
+    assert uv.last_words("x\nerror: Failed to fetch: https://me:secret@example.org/simple") == (
+        "Failed to fetch: https://example.org/simple"
     )

@@ -46,3 +46,49 @@ def env_diff(context: Context, a: str, b: str | None = None) -> View:
     return show.two(
         before, known.here(context.workspace) if b is None else known.of_run(context.workspace, b)
     )
+
+
+@verb("env create")
+def env_create(
+    context: Context,
+    run: str,
+    path: str | None = None,
+    *,
+    skip_missing: bool = False,
+    from_index: bool = False,
+    kernel: str | None = None,
+) -> View:
+    """Build the environment of a run again, with uv: its Python and the very versions of its packages.
+
+    It stands once for all runs that had it, in past/.envs, which Git ignores. The environment that you work
+    in stays as it is. If packages cannot be installed any more, nothing is made and they are named.
+
+    Parameters
+    ----------
+    run : str
+        The run: name, label, id, or the start of its id or commit.
+    path : str
+        Where to build it instead.
+    skip_missing : bool
+        Leave out what cannot be installed any more: editable folders, local files, what the index has not.
+    from_index : bool
+        Take what was installed from a local path (as conda does) from the index, by name and version. Know
+        who may have registered these names there.
+    kernel : str
+        Also register it for Jupyter as a kernel of this name.
+    """
+    import os
+
+    from provenote.environments import create, known, show
+
+    place = context.workspace
+    built = create.create(
+        place,
+        known.of_run(place, run),
+        path,
+        skip_missing=skip_missing,
+        from_index=from_index,
+        kernel=kernel,
+        tell=context.tell,
+    )
+    return View(show.built(built, os.path.relpath(built.folder)), create.to_json(built))

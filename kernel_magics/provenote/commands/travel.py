@@ -43,6 +43,7 @@ def restore(context: Context, run: str, *, remove: bool = False, force: bool = F
     if outcome.environment:
         few = "; ".join(outcome.environment[:3])
         more = f" and {len(outcome.environment) - 3} more" if len(outcome.environment) > 3 else ""
-        parts.append(Line(f"this environment is another one: {few}{more}", "warn"))
+        mend = f"Build the run's: `provenote env create {run}`"
+        parts.append(Line(f"this environment is another one: {few}{more}. {mend}", "warn"))
     parts.append(Line(f"Remove it again: provenote restore --remove {run}", role="muted"))
     return View(parts, restoring.to_json(outcome))

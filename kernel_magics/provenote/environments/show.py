@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provenote.compare import numbers
 from provenote.environments import difference
@@ -11,6 +11,9 @@ from provenote.environments.known import HERE, Known
 from provenote.model import SCHEMA
 from provenote.stores.environments import Package
 from provenote.view import Cell, Column, Facts, Line, Part, Table, Text, View
+
+if TYPE_CHECKING:
+    from provenote.environments.create import Built
 
 
 def one(known: Known, *, everything: bool = False) -> View:
@@ -171,3 +174,24 @@ def data_of(known: Known) -> dict[str, Any]:
 
 def _plain(package: Package | None) -> dict[str, str | None] | None:
     return None if package is None else {"version": package.version, "origin": package.origin or None}
+
+
+def built(found: Built, where: str) -> list[Part]:
+    """Lay out an environment that was built: what is in it, what is not, how to use it.
+
+    Parameters
+    ----------
+    found : Built
+    where : str
+        Its folder, as the user would type it.
+    """
+    count = numbers.counted(found.packages, "package")
+    stands = "" if found.made else " stands as before"
+    parts: list[Part] = [Line(f"{where}{stands}: Python {found.python}, {count}", "ok")]
+    parts += [Line(f"without {name}: {why}", "warn") for name, why in found.skipped.items()]
+    if found.skipped:
+        parts.append(Line(f"Add one by hand: `uv pip install --python {where} PACKAGE`", "", "muted"))
+    if found.kernel:
+        parts.append(Line(f"Jupyter knows it as the kernel {found.kernel}", "ok"))
+    parts.append(Line(f"Use it: `source {where}/bin/activate`", "", "muted"))
+    return parts
