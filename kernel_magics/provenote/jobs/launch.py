@@ -179,21 +179,48 @@ def run_job(
     UsageError
         If something about the request is wrong; nothing was made then.
     """
+    options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
+    request, spec = prepare(path, given, names=names, output=output, **options)
+    executor = executors.get(request.workspace, on)
+    job = executor.submit(spec)
+    state = follow(executor, job, spec.label, tell)
+    return JobResult(job, state, spec)
+
+
+def prepare(
+    path: str | os.PathLike[str],
+    given: Given = (),
+    *,
+    names: Mapping[str, Any] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    cell_timeout: float | None = None,
+    kernel: str | None = None,
+    label: str | None = None,
+    nonce: str | None = None,
+) -> tuple[Request, JobSpec]:
+    """Check a job without starting it; arguments as for `run_job`.
+
+    Parameters
+    ----------
+    nonce : str, optional
+        What tells apart two jobs that are otherwise equal; default: this is another one.
+
+    Raises
+    ------
+    UsageError
+        If something about the request is wrong; nothing was made then.
+    """
     request = check(path, kernel, bool(given))
     values = parameters.given(given, request.known, names)
-    spec = request.spec(
+    return request, request.spec(
         values,
-        secrets.token_hex(8),
+        nonce or secrets.token_hex(8),
         label=label or request.notebook.path.stem,
         commit=commit(request),
         cell_timeout=seconds(request, cell_timeout),
         threads=cores(),
         output=_output(request, output),
     )
-    executor = executors.get(request.workspace, on)
-    job = executor.submit(spec)
-    state = follow(executor, job, spec.label, tell)
-    return JobResult(job, state, spec)
 
 
 def follow(

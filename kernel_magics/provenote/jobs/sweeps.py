@@ -98,6 +98,34 @@ def sweep(
     UsageError
         If something about the request is wrong; nothing was made then.
     """
+    options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
+    request, spec, axes = prepare(path, over, given, names=names, max_parallel=max_parallel, **options)
+    executor = executors.get(request.workspace, on)
+    job = executor.submit(spec)
+    watch = _Best(request.workspace, metric)
+    state = launch.follow(executor, job, spec.label, tell, "jobs", watch if metric else None)
+    return result(request.workspace, JobResult(job, state, spec), axes)
+
+
+def prepare(
+    path: str | os.PathLike[str],
+    over: Given,
+    given: Given = (),
+    *,
+    names: Mapping[str, Any] | None = None,
+    max_parallel: int | None = None,
+    cell_timeout: float | None = None,
+    kernel: str | None = None,
+    label: str | None = None,
+    nonce: str | None = None,
+) -> tuple[launch.Request, JobSpec, list[str]]:
+    """Check a sweep without starting it; arguments as for `sweep`, and the axes' names at the end.
+
+    Raises
+    ------
+    UsageError
+        If something about the request is wrong; nothing was made then.
+    """
     if not over:
         raise UsageError(
             "a sweep needs an axis", "Give one: `-g depth=4,6,8`; for one job: `provenote job run`"
@@ -117,7 +145,7 @@ def sweep(
         blob=request.notebook.blob,
         kernel=request.kernel,
         label=label or request.notebook.path.stem,
-        nonce=secrets.token_hex(8),
+        nonce=nonce or secrets.token_hex(8),
         params={p.name: p.default for p in request.known if p.default is not parameters.MISSING},
         commit=launch.commit(request),
         cell_timeout=launch.seconds(request, cell_timeout),
@@ -126,11 +154,7 @@ def sweep(
         jobs=tuple(combinations),
         parallel=parallel,
     )
-    executor = executors.get(request.workspace, on)
-    job = executor.submit(spec)
-    watch = _Best(request.workspace, metric)
-    state = launch.follow(executor, job, spec.label, tell, "jobs", watch if metric else None)
-    return result(request.workspace, JobResult(job, state, spec), list(axes))
+    return request, spec, list(axes)
 
 
 def result(workspace: Workspace, sweep: JobResult, axes: Sequence[str] | None = None) -> SweepResult:
