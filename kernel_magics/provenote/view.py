@@ -82,10 +82,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A line of a text that differs: new (``+``), gone (``-``), in both, or lines left out here (``@``)."""
+    """A line of a text that differs: new (``+``), gone (``-``), in both, or lines left out here (``@``).
+
+    ``spans`` are the stretches of a changed line that are not in the other form of it, as begin and end.
+    """
 
     sign: Literal["+", "-", " ", "@"]
     text: str
+    spans: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)

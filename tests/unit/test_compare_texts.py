@@ -55,6 +55,24 @@ def test_huge_texts_with_nothing_in_common_take_no_time_to_match() -> None:
     assert texts.opcodes(["same", *old], ["same", *new])[1][0] == "replace"
 
 
+def test_a_changed_line_says_what_of_it_changed() -> None:
+    gone, come = texts.strokes("fit(depth=6, lr=0.1)", "fit(depth=8, lr=0.1, n=<b>)")
+    assert [gone.text[a:b] for a, b in gone.spans] == ["6"]
+    assert [come.text[a:b] for a, b in come.spans] == ["8", ", n=<b>"]
+    page = html.render(View([Changes([("B", [gone, come])])]))
+    assert "- fit(depth=<b>6</b>, lr=0.1)" in page and "<b>, n=&lt;b&gt;</b>)" in page
+    assert all(not stroke.spans for stroke in texts.strokes("nothing alike", "x = compute()"))
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_spans_are_stretches_of_their_line_in_order(old: str, new: str) -> None:
+    for stroke in texts.edited([old], [new]):
+        at = 0
+        for begin, end in stroke.spans:
+            assert at <= begin < end <= len(stroke.text)
+            at = end
+
+
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 PARTS = [
     Changes(

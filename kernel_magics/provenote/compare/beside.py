@@ -65,11 +65,12 @@ def _head(side: Side, now: float | None) -> Line:
     """Return the line of one run: its letter, name, state and when it ran."""
     row = side.row
     words = [side.letter, row.name, row.status]
-    words += [row.reason] if row.reason else []
+    words += [row.reason] if row.reason and row.status == "running" else []
     words += ["baseline"] if side.letter == "A" else []
-    words += ["★"] if row.starred else []
+    words += [flags] if (flags := columns.flags_cell(row).text) else []
+    user = str(side.document.get("user") or "")
     when = numbers.full_time(row.started) if now is None else numbers.moment(row.started, now)
-    return Line("  ".join(words), columns.mark(row), "plain", when)
+    return Line("  ".join(words), columns.mark(row), "plain", f"{user}, {when}" if user else when)
 
 
 def heads(sides: Sequence[Side]) -> list[str]:

@@ -45,7 +45,7 @@ def code_parts(found: Sequence[CodeChanges], sides: Sequence[Side]) -> list[Part
         words = ", ".join(_file_words(change) for change in each.files[:NAMES]) or "as in A"
         more = f" and {len(each.files) - NAMES} more" if len(each.files) > NAMES else ""
         pairs.append((f"{side.letter} {side.row.name}", Cell(f"{words}{more}")))
-    made: list[Part] = [Facts(pairs, f"Code, {numbers.counted(len(paths), 'file')} differ")]
+    made: list[Part] = [Facts(pairs, f"Code, {numbers.counted(len(paths), 'file differs', 'files differ')}")]
     for path in paths:
         columns: list[tuple[str, Sequence[Stroke]]] = []
         for each, side in zip(found, sides[1:], strict=True):

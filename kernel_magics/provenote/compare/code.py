@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from provenote.compare.sides import Side
-from provenote.compare.texts import LINES, shortened
+from provenote.compare.texts import LINES, edited, shortened
 from provenote.view import Stroke
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ POINTER, PROFILE, NOTEBOOK = ".dvc", ".profile.json", ".ipynb"
 FILES = 100
 """Files whose lines are compared; of more, only the names are told."""
 _FILES = ("data", "size", "count", "total")  # why files of the user are left out; the rest is of tools
-_SIGNS: dict[str, Literal["+", "-", " "]] = {"+": "+", "-": "-", " ": " "}
 Status = Literal["added", "removed", "changed", "renamed"]
 Kind = Literal["text", "binary", "notebook", "omitted", "uncompared"]
 
@@ -156,8 +155,15 @@ def _strokes(hunks: Iterable[pygit2.DiffHunk]) -> Iterator[Stroke]:
     for hunk in hunks:
         where = hunk.header.partition("@@")[2].partition("@@")[2].strip()
         yield Stroke("@", f"line {hunk.new_start}{f' in {shortened(where)}' if where else ''}")
+        gone: list[str] = []
+        come: list[str] = []
         for line in hunk.lines:
-            sign = _SIGNS.get(line.origin)
-            if sign is not None:
-                text = line.raw_content.decode("utf-8", "replace").rstrip("\r\n")
-                yield Stroke(sign, shortened(text))
+            text = line.raw_content.decode("utf-8", "replace").rstrip("\r\n")
+            if line.origin == " " or (line.origin == "-" and come):
+                yield from edited(gone, come)
+                gone, come = [], []
+            if line.origin == " ":
+                yield Stroke(" ", shortened(text))
+            elif line.origin in "+-":
+                (come if line.origin == "+" else gone).append(text)
+        yield from edited(gone, come)

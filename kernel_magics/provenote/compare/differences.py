@@ -123,6 +123,7 @@ def _about(side: Side) -> dict[str, Any]:
     machine = machine if isinstance(machine, Mapping) else {}
     ended = row.ended is not None
     stale = document.get("stale_modules") or ()
+    script = document.get("kind") == "script"  # a kernel's command, or a job's, says nothing
     facts: dict[str, Any] = {
         "status": row.status,
         "reason": row.reason,
@@ -131,7 +132,7 @@ def _about(side: Side) -> dict[str, Any]:
         "stale modules": ", ".join(sorted(map(_module, stale))),
         "notebook": document.get("notebook"),
         "notebook on disk": document.get("disk") if document.get("notebook") and ended else None,
-        "command": "" if document.get("kind") == "job" else " ".join(map(str, document.get("command") or ())),
+        "command": " ".join(map(str, document.get("command") or ())) if script else "",
         "reason of change": document.get("why"),
         "branch": document.get("branch"),
         "baseline": row.baseline[:12],

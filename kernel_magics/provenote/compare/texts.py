@@ -7,10 +7,12 @@ shown as replaced.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import accumulate
 
 from provenote.view import Stroke
 
@@ -24,6 +26,9 @@ WORK = 4_000_000
 """Lines of the one times lines of the other that are matched; beyond, the middle counts as replaced."""
 
 
+LIKE = 0.4
+"""The share of words that two lines must have in common to be forms of one line."""
+_WORD = re.compile(r"\w+|\s+|.", re.S)
 DEPTH = 100
 """Stretches within stretches in which unique lines are looked for."""
 Opcode = tuple[str, int, int, int, int]
@@ -147,8 +152,7 @@ def _strokes(old: list[str], new: list[str], context: int | None) -> Iterator[St
     codes = opcodes(old, new)
     for place, (tag, i1, i2, j1, j2) in enumerate(codes):
         if tag != "equal":
-            yield from (Stroke("-", shortened(line)) for line in old[i1:i2])
-            yield from (Stroke("+", shortened(line)) for line in new[j1:j2])
+            yield from edited(old[i1:i2], new[j1:j2])
             continue
         before = 0 if not place or context is None else context  # of what was shown above
         after = 0 if place == len(codes) - 1 or context is None else context
@@ -159,6 +163,32 @@ def _strokes(old: list[str], new: list[str], context: int | None) -> Iterator[St
         same = i2 - i1 - before - after
         yield Stroke("@", f"{same:,} lines the same")
         yield from (Stroke(" ", shortened(line)) for line in old[i2 - after : i2])
+
+
+def edited(old: Sequence[str], new: Sequence[str]) -> list[Stroke]:
+    """Return lines that replace others; where they are as many, each says what of it is another."""
+    gone, come = [shortened(line) for line in old], [shortened(line) for line in new]
+    paired = (
+        [_spans(a, b) for a, b in zip(gone, come, strict=False)] if len(gone) == len(come) <= LINES else []
+    )
+    return [
+        *(Stroke("-", line, paired[k][0] if paired else ()) for k, line in enumerate(gone)),
+        *(Stroke("+", line, paired[k][1] if paired else ()) for k, line in enumerate(come)),
+    ]
+
+
+def _spans(old: str, new: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """Return the stretches of each line that the other lacks; none where they have too little in common."""
+    words = [_WORD.findall(old), _WORD.findall(new)]
+    matcher = SequenceMatcher(None, words[0], words[1], autojunk=False)
+    codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    if matcher.ratio() < LIKE:
+        return (), ()
+    ends = [[0, *accumulate(map(len, side))] for side in words]
+    return (
+        tuple((ends[0][i1], ends[0][i2]) for _, i1, i2, _, _ in codes if i2 > i1),
+        tuple((ends[1][j1], ends[1][j2]) for _, _, _, j1, j2 in codes if j2 > j1),
+    )
 
 
 def shortened(line: str) -> str:

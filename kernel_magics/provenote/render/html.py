@@ -24,6 +24,7 @@ from provenote.view import (
     Mark,
     Part,
     Picture,
+    Stroke,
     Table,
     Text,
     View,
@@ -111,10 +112,19 @@ def _changes(changes: Changes) -> str:
     columns = []
     for heading, strokes in changes.columns:
         lines = "\n".join(
-            f"<span{names[stroke.sign]}>{stroke.sign} {text(stroke.text)}</span>" for stroke in strokes
+            f"<span{names[stroke.sign]}>{stroke.sign} {_spanned(stroke)}</span>" for stroke in strokes
         )
         columns.append(f'<div><div class="pn-k">{text(heading)}</div><pre class="pn-p">{lines}</pre></div>')
     return f'{_caption(changes.caption)}<div class="pn-v">{"".join(columns)}</div>'
+
+
+def _spanned(stroke: Stroke) -> str:
+    """Mark what of a line is another."""
+    made, at = [], 0
+    for begin, end in stroke.spans:
+        made += [text(stroke.text[at:begin]), f"<b>{text(stroke.text[begin:end])}</b>"]
+        at = end
+    return "".join([*made, text(stroke.text[at:])])
 
 
 def _image(image: Image) -> str:

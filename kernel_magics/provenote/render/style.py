@@ -76,6 +76,8 @@ border-bottom:1px solid var(--pn-line)}
 .pn.pn .pn-v pre.pn-p{padding:4px 0;overflow-x:auto;line-height:1.35}
 .pn .pn-v pre.pn-p span{display:inline-block;min-width:100%;padding:0 8px}
 .pn .pn-new{background:var(--pn-new-bg)}.pn .pn-old{background:var(--pn-old-bg)}
+.pn .pn-new b,.pn .pn-old b{font-weight:600;background:var(--pn-new-in)}
+.pn .pn-old b{background:var(--pn-old-in)}
 .pn .pn-gap{color:var(--pn-text2);background:var(--pn-head)}.pn .pn-v img{padding:4px}
 .pn dl.pn-d dt{color:var(--pn-text2);font-weight:400;margin:0}
 .pn dl.pn-d dd{margin:0;overflow-wrap:anywhere}
