@@ -371,3 +371,19 @@ def test_a_notebook_shows_a_table_and_a_picture(repo):
     assert view.more["rows"][0].name == one and set(view.more["series"]) == {one, two}
     page = html.render(view)
     assert "<table" in page and "data:image/png;base64," in page and 'src="http' not in page
+
+
+def test_the_command_of_a_script_is_told_that_of_a_kernel_is_not(repo, capsys, monkeypatch):
+    made = []
+    for number in range(2):
+        monkeypatch.setattr("sys.argv", ["train.py", f"--depth={number}"])
+        made.append(log())
+    about = {item["key"]: item["values"] for item in data(capsys, *made)["about"]}
+    assert about["command"] == ["train.py --depth=0", "train.py --depth=1"]
+    with kernels.Kernel() as kernel:
+        kernel.run("%load_ext provenote", "load")
+        kernel.run("%%track hgb\nx = 1", "train")
+    found = data(capsys, made[0], kernels.finished("hgb")[-1].name)["about"]
+    about = {item["key"]: item["values"] for item in found}
+    assert about["command"] == ["train.py --depth=0", None]
+    assert about["order of cells"] == ["linear", "unknown"]

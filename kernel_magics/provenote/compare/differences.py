@@ -123,7 +123,8 @@ def _about(side: Side) -> dict[str, Any]:
     machine = machine if isinstance(machine, Mapping) else {}
     ended = row.ended is not None
     stale = document.get("stale_modules") or ()
-    script = document.get("kind") == "script"  # a kernel's command, or a job's, says nothing
+    evidence = document.get("evidence")
+    script = isinstance(evidence, Mapping) and "script" in evidence  # a kernel's command says nothing
     facts: dict[str, Any] = {
         "status": row.status,
         "reason": row.reason,

@@ -70,7 +70,7 @@ border-radius:10px;font-size:11px;white-space:nowrap}
 padding:6px 8px;font-size:12px}
 .pn.pn pre.pn-p{margin:0;padding:6px 8px;font-size:12px;white-space:pre;color:inherit;background:none}
 .pn .pn-v{display:flex;flex-wrap:wrap;gap:8px;padding:4px 8px 8px;align-items:flex-start}
-.pn .pn-v>div{flex:1 1 320px;min-width:0;border:1px solid var(--pn-line)}
+.pn .pn-v>div{flex:1 1 280px;min-width:0;border:1px solid var(--pn-line)}
 .pn .pn-k{padding:2px 8px;font-size:11px;color:var(--pn-text2);background:var(--pn-head);
 border-bottom:1px solid var(--pn-line)}
 .pn.pn .pn-v pre.pn-p{padding:4px 0;overflow-x:auto;line-height:1.35}
