@@ -383,7 +383,10 @@ def test_the_command_of_a_script_is_told_that_of_a_kernel_is_not(repo, capsys, m
     with kernels.Kernel() as kernel:
         kernel.run("%load_ext provenote", "load")
         kernel.run("%%track hgb\nx = 1", "train")
-    found = data(capsys, made[0], kernels.finished("hgb")[-1].name)["about"]
+    row = kernels.finished("hgb")[-1]
+    assert kernels.whole(row)["kind"] == "interactive"
+    assert kernels.whole(kernels.finished("hgb")[0])["kind"] == "script"
+    found = data(capsys, made[0], row.name)["about"]
     about = {item["key"]: item["values"] for item in found}
     assert about["command"] == ["train.py --depth=0", None]
     assert about["order of cells"] == ["linear", "unknown"]

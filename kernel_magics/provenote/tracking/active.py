@@ -467,7 +467,7 @@ def _meta(
         "prefix": place.prefix,
         "overlay": settings.overlay,
         "top": str(place.top),
-        "kind": kind or ("interactive" if _evidence is not None else "script"),
+        "kind": kind or ("script" if _is_script() else "interactive"),
         "parent": parent,
         "why": reason,
         "job": dict(job) if job else None,
