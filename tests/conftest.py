@@ -28,12 +28,25 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(home / ".ipython"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))  # warm processes of this test alone
     # The commands of this environment (dvc, gto, jupyter), whether it was activated or not.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     for name in list(os.environ):
         if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER", "PROVENOTE_", "JPY_SESSION", "SSH_AUTH_SOCK")):
             monkeypatch.delenv(name)
     return home
+
+
+@pytest.fixture(autouse=True)
+def _nothing_lingers(home: Path) -> Iterator[None]:
+    """End the warm processes that a test's jobs left lingering."""
+    yield
+    if any(home.glob("provenote-warm-*")):
+        from provenote.jobs import warm
+
+        for folder in home.glob("provenote-warm-*"):
+            for one in warm.lingering(folder):
+                one.end()
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,8 @@ class Settings:
         Bytes of all untracked files in a snapshot.
     cell_timeout : int
         Seconds one cell of a job may take; 0 means no limit.
+    warm_kernels : bool
+        Whether jobs are forked from processes that linger with their packages imported (Linux).
     """
 
     overlay: str = "provenote"
@@ -49,6 +51,7 @@ class Settings:
     untracked_files_limit: int = 2000
     untracked_total_limit: int = 100 * MB
     cell_timeout: int = 0
+    warm_kernels: bool = True
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}

@@ -54,6 +54,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _runs(place)
     yield from _data(place)
     yield from _kernels()
+    yield from _warm()
 
 
 def settings(folder: Path) -> dict[str, Any]:
@@ -229,6 +230,24 @@ def _kernels() -> Iterator[Finding]:
                 "warn",
                 f"`{python} -m pip install provenote=={_version('provenote')}`",
             )
+
+
+def _warm() -> Iterator[Finding]:
+    """Tell which processes linger so that jobs start quickly, and for how long."""
+    from provenote.jobs import warm
+
+    try:
+        living = warm.lingering()
+    except ProvenoteError as error:
+        yield Finding(error.what, "warn", error.mend or "")
+        return
+    for one in living:
+        packages = {name.partition(".")[0] for name in one.facts.get("preloaded", ())}
+        imported = f" with {', '.join(sorted(packages))}" if packages else ""
+        yield Finding(
+            f"warm process for {one.role}s{imported}, number {one.facts.get('pid', 'unknown')}: "
+            "`provenote jobs --stop-warm` ends it"
+        )
 
 
 def _version(name: str) -> str | None:

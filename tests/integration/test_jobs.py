@@ -77,11 +77,14 @@ def wait_for(condition: Any, seconds: float = 90.0) -> Any:
 def job_processes(job: str) -> list[psutil.Process]:
     """Return the living kernels, and children of kernels, of a job."""
     found = []
+    events = folder.JobFolder(workspace.find().home / "jobs" / job).events()
+    groups = {event["kernel"] for event in events if event.get("kernel")}
     for process in psutil.process_iter():
         try:
-            if process.environ().get("PROVENOTE_JOB") == job and process.status() != psutil.STATUS_ZOMBIE:
+            ours = process.environ().get("PROVENOTE_JOB") == job or os.getpgid(process.pid) in groups
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except psutil.Error:
+        except (psutil.Error, ProcessLookupError):
             continue
     return found
 

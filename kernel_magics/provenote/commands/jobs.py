@@ -132,7 +132,7 @@ def sweep(
 
 
 @verb("jobs", everything="-A")
-def jobs(context: Context, *, limit: int = 20, everything: bool = False) -> View:
+def jobs(context: Context, *, limit: int = 20, everything: bool = False, stop_warm: bool = False) -> View:
     """List jobs, the newest first: where each is, for how long, what it printed last.
 
     Parameters
@@ -141,9 +141,15 @@ def jobs(context: Context, *, limit: int = 20, everything: bool = False) -> View
         At most so many.
     everything : bool
         Also the single jobs of sweeps that are over.
+    stop_warm : bool
+        Instead, end the processes that linger so that the next job starts quickly; jobs at work go on.
     """
     from provenote.jobs import folder as folders
 
+    if stop_warm:
+        from provenote.jobs import warm
+
+        return _stopped(warm.stop())
     rows: list[list[Cell]] = []
     marks: list[Mark] = []
     data: list[dict[str, Any]] = []
@@ -169,6 +175,12 @@ def jobs(context: Context, *, limit: int = 20, everything: bool = False) -> View
     columns += [Column("run"), Column("last line")]
     empty = "No job was run here yet. Run one: `provenote job run NOTEBOOK -p name=value`"
     return View([Table(columns, rows, marks, empty=empty)], {"jobs": data})
+
+
+def _stopped(count: int) -> View:
+    word = "process" if count == 1 else "processes"
+    text = f"Ended {count} warm {word}; the next job starts another." if count else "No warm process lingers."
+    return View([Line(text, "ok" if count else "")], {"stopped": count})
 
 
 @verb("job logs")

@@ -14,21 +14,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from nbclient.exceptions import CellExecutionError
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
-if TYPE_CHECKING:
-    from jupyter_client.manager import KernelManager
+from provenote.jobs.client import Client, EarlyEnd
 
 NAME = "provenote"
-_SOCKET_LIMIT = 90  # characters of a socket's path; the system refuses 108 and more
 _IOPUB_PATIENCE = 30  # seconds for the last outputs of a cell that has ended
 
 
@@ -49,20 +44,6 @@ class Recorder(Protocol):
 
     def save(self, nb: Any, final: bool = False) -> None:
         """Keep the notebook as it is now; not every call needs to write."""
-
-
-class EarlyEnd(Exception):
-    """A cell ended the notebook on purpose: ``sys.exit()`` or ``exit()``.
-
-    Parameters
-    ----------
-    code : int or str or None
-        What it exited with.
-    """
-
-    def __init__(self, code: Any) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Manager(NotebookExecutionManager):  # type: ignore[misc]
@@ -119,141 +100,6 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]
         self.save(final=True)
 
 
-class Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Executes the cells in one kernel.
-
-    Parameters
-    ----------
-    manager : Manager
-    output_limit : int
-        Bytes of text that one cell may print into the notebook; what is more is dropped with a notice.
-    """
-
-    def __init__(self, manager: Manager, *, output_limit: int = 0, **options: Any) -> None:
-        super().__init__(manager, **options)
-        self._limit = output_limit
-        self._printed = 0
-        self._folder = ""
-        self._group: int | None = None
-        self._exit_asked = False
-        self.on_cell_execute = self._announce
-        self.on_cell_executed = self._answered
-
-    def execute(self, **kwargs: Any) -> Any:
-        """Start the kernel, run the cells, end the kernel and all that it left in its process group."""
-        self.reset_execution_trackers()
-        try:
-            with self.setup_kernel(**kwargs):
-                reply = self.wait_for_reply(self.kc.kernel_info())
-                if reply is not None:
-                    self.nb.metadata["language_info"] = reply["content"]["language_info"]
-                self.papermill_execute_cells()
-                self.set_widgets_metadata()
-        finally:
-            if self._group:
-                from provenote.jobs.warden import kill_group
-
-                kill_group(self._group)
-            shutil.rmtree(self._folder, ignore_errors=True)
-        return self.nb
-
-    def create_kernel_manager(self) -> KernelManager:
-        """Create a manager that talks over socket files in a private folder, unless its path is too long."""
-        manager = super().create_kernel_manager()
-        base = os.environ.get("XDG_RUNTIME_DIR") or None
-        for where in dict.fromkeys((base, None, "/tmp")):
-            try:
-                self._folder = tempfile.mkdtemp(prefix="provenote-", dir=where)
-            except OSError:
-                continue
-            if len(self._folder) < _SOCKET_LIMIT:
-                manager.connection_file = os.path.join(self._folder, "k.json")
-                manager.transport = "ipc"
-                manager.ip = os.path.join(self._folder, "k-ipc")
-                break
-            shutil.rmtree(self._folder, ignore_errors=True)
-        return manager  # type: ignore[no-any-return]
-
-    async def async_start_new_kernel(self, **kwargs: Any) -> None:
-        """Start the kernel and tell who it is."""
-        await super().async_start_new_kernel(**kwargs)
-        provisioner = self.km.provisioner
-        self._group = getattr(provisioner, "pgid", None)
-        if self.nb_man.recorder is not None:
-            self.nb_man.recorder.kernel_started(getattr(provisioner, "process", None), self._group)
-
-    # nbclient binds its synchronous names to its own coroutine functions, so ours need a binding too.
-    def start_new_kernel(self, **kwargs: Any) -> None:
-        """Start the kernel and tell who it is."""
-        from nbclient.util import run_sync
-
-        run_sync(self.async_start_new_kernel)(**kwargs)
-
-    def papermill_execute_cells(self) -> None:
-        """Run cell after cell, and leave each with the status it earned.
-
-        Raises
-        ------
-        EarlyEnd
-            If a cell ended the notebook on purpose.
-        """
-        for index, cell in enumerate(self.nb.cells):
-            self.nb_man.cell_start(cell, index)
-            try:
-                self.execute_cell(cell, index)
-            except CellExecutionError as error:
-                if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
-                    self.nb_man.cell_complete(cell, cell_index=index)
-                    raise EarlyEnd(0) from None
-                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
-                self.nb_man.cell_complete(cell, cell_index=index)
-                if error.ename == "SystemExit":
-                    raise EarlyEnd(error.evalue) from None
-                return
-            except BaseException as error:
-                self.shutdown_kernel = "immediate"
-                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
-                self.nb_man.cell_complete(cell, cell_index=index)
-                raise
-            self.nb_man.cell_complete(cell, cell_index=index)
-            if self._exit_asked:
-                raise EarlyEnd(0)
-
-    def _announce(self, cell: Any, cell_index: int) -> None:
-        """Put the cell's id and tags on the request that is about to be sent."""
-        self._printed = 0
-        self.kc.session.metadata = {"cellId": cell.get("id"), "tags": list(cell.metadata.get("tags", []))}
-
-    def _answered(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
-        """Notice that the cell called ``exit()``: the kernel ends after it, by the user's will."""
-        self.kc.session.metadata = {}
-        payload = execute_reply["content"].get("payload", []) if execute_reply else []
-        self._exit_asked = any(part.get("source") == "ask_exit" for part in payload)
-
-    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        """Take one message of the kernel; text goes to the recorder too, and is limited in the notebook."""
-        if msg["msg_type"] == "stream":
-            if self.nb_man.recorder is not None:
-                self.nb_man.recorder.output(msg["content"]["text"])
-            if not self._admit(msg["content"]):
-                return None
-        elif msg["msg_type"] == "error" and self.nb_man.recorder is not None:
-            self.nb_man.recorder.output("\n".join(msg["content"].get("traceback", [])) + "\n")
-        return super().process_message(msg, cell, cell_index)
-
-    def _admit(self, content: dict[str, str]) -> bool:
-        """Whether this text goes into the notebook; the text that crosses the limit is cut."""
-        before, self._printed = self._printed, self._printed + len(content["text"])
-        if not self._limit or self._printed <= self._limit:
-            return True
-        if before >= self._limit:
-            return False
-        content["text"] = (
-            content["text"][: self._limit - before] + "\n[more output is in the job's log only]\n"
-        )
-        return True
-
-
 class ProvenoteEngine(NBClientEngine):  # type: ignore[misc]
     """The engine that papermill knows as ``provenote``."""
 
@@ -280,7 +126,8 @@ class ProvenoteEngine(NBClientEngine):  # type: ignore[misc]
         **kwargs : object
             ``source``: name of the notebook for its metadata; ``document``: path of the notebook as it runs;
             ``folder``: the kernel's working directory; ``env``: its environment; ``cell_timeout``: seconds;
-            ``output_limit``: bytes of text that a cell may print into the notebook.
+            ``output_limit``: bytes of text that a cell may print into the notebook; ``warm``: whether the
+            kernel may be forked, having imported what the notebook imports.
         """
         source = kwargs.pop("source", None)
         if source is not None:

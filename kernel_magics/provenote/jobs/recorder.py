@@ -52,7 +52,8 @@ class JobRecorder:
         """Let the control stop this kernel."""
         self.process = process
         self._control.watch(group)
-        self._folder.append({"state": "running", "cells": self.total})
+        warm = getattr(process, "forked", False)
+        self._folder.append({"state": "running", "cells": self.total, "kernel": group, "warm": warm})
 
     def cell_started(self, index: int, cell: Any) -> None:
         """Tell which cell runs.

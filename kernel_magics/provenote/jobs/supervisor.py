@@ -189,20 +189,23 @@ def _execute(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     from provenote.jobs import engine
+    from provenote.jobs.client import EarlyEnd
 
+    settings = config.load(run.workspace.dvc_root)
     options = {
         "source": spec.notebook,
         "document": document,
         "folder": os.getcwd(),
         "env": {**os.environ, "PROVENOTE_RUN": run.id, "PROVENOTE_JOB": folder.id},
         "cell_timeout": spec.cell_timeout or None,
-        "output_limit": config.load(run.workspace.dvc_root).output_limit,
+        "output_limit": settings.output_limit,
+        "warm": settings.warm_kernels,
     }
     before = memory.oom_kills()
     broken: Exception | None = None
     try:
         engine.run(data, spec.kernel, recorder, options)
-    except engine.EarlyEnd as end:
+    except EarlyEnd as end:
         return _stopped(recorder, spec, control) or _early(recorder, end.code)
     except (Stopped, CellTimeoutError, DeadKernelError) as error:
         broken = error

@@ -1,0 +1,440 @@
+"""Zygotes that linger: find the one that fits, else start it; ask it for a child; list and end them.
+
+A zygote fits if it has the same Python, the same installed packages, the same imports, and was started with
+the same environment as the process that is wanted: all of it names the zygote, so any change finds another
+one (`Wish.key`). They are found through sockets in a folder that only their user can enter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import select
+import site
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from provenote.errors import WorldError
+
+IDLE = 600.0  # seconds without a child after which a zygote leaves
+_MOST = {"kernel": 2, "supervisor": 1}  # zygotes of each role; the one not used for longest leaves
+_PATIENCE = 120.0  # seconds for an answer: a zygote that has just started imports first
+_MODULES = {"kernel": "provenote.jobs.forked", "supervisor": "provenote.jobs.nursery"}
+
+# Variables that differ from shell to shell and from job to job, and that nobody reads while it is imported.
+_PASSING = re.compile(
+    r"PROVENOTE_.*|JPY_.*|PYTEST_CURRENT_TEST|(OLD)?PWD|SHLVL|_|COLUMNS|LINES|LS_COLORS|WINDOWID|TMUX.*|STY"
+    r"|SSH_(TTY|CLIENT|CONNECTION)|GPG_TTY|VTE_.*|.*TERM_SESSION_ID|XDG_(SESSION_ID|VTNR|SEAT)"
+    r"|GIT_(AUTHOR|COMMITTER)_.*|INVOCATION_ID|JOURNAL_STREAM"
+)
+
+Role = Literal["kernel", "supervisor"]
+
+
+class NotWarm(Exception):
+    """There is no warm way to what was asked for; the cold way is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a zygote must be like.
+
+    Parameters
+    ----------
+    role : {'kernel', 'supervisor'}
+    command : tuple of str
+        The Python, with its flags.
+    env : mapping
+        Environment of the process that is wanted.
+    preload : tuple of str
+        Modules that it has imported.
+    """
+
+    role: Role
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    preload: tuple[str, ...] = ()
+
+    def key(self) -> str:
+        """Return what names the zygote: equal exactly if its children are as wanted."""
+        env = sorted((k, v) for k, v in self.env.items() if not _PASSING.fullmatch(k))
+        told: list[Any] = [self.role, self.command, env, self.preload, installed(), os.getgroups()]
+        told += [sorted(os.sched_getaffinity(0)), os.getpriority(os.PRIO_PROCESS, 0)]
+        told += [_of_system("limits"), _of_system("cgroup")]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20]
+
+
+def possible() -> bool:
+    """Whether this system can fork warm processes: Linux."""
+    return sys.platform.startswith("linux") and hasattr(os, "pidfd_open")
+
+
+# ------------------------------------------------------------------------------------------ what names them
+
+
+def roots() -> list[str]:
+    """Return the folders of installed packages of this Python."""
+    folders = site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def installed() -> list[Any]:
+    """Return what changes whenever a package is installed, removed or replaced, ours included."""
+    found: list[Any] = [sys.version, sys.prefix]
+    for folder in roots():
+        found.append((folder, os.stat(folder).st_mtime_ns))
+        with os.scandir(folder) as entries:
+            found += sorted(
+                (entry.name, entry.stat().st_mtime_ns)
+                for entry in entries
+                if entry.name.endswith((".dist-info", ".egg-info"))
+            )
+    found.append(max(_ages(Path(__file__).parents[1])))
+    return found
+
+
+def _ages(folder: Path) -> Iterator[int]:
+    for place, _, names in os.walk(folder):
+        yield os.stat(place).st_mtime_ns
+        yield from (os.stat(os.path.join(place, name)).st_mtime_ns for name in names if name.endswith(".py"))
+
+
+def _of_system(name: str) -> str:
+    try:
+        return Path("/proc/self", name).read_text()
+    except OSError:
+        return ""
+
+
+# ------------------------------------------------------------------------------------------------- the folder
+
+
+def runtime_folder() -> Path:
+    """Return the folder of the sockets; it is made if it is missing.
+
+    Raises
+    ------
+    NotWarm
+        If it is not ours alone.
+    """
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(base or "/tmp") / f"provenote-warm-{os.getuid()}"
+    try:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        facts = folder.lstat()
+    except OSError as error:
+        raise NotWarm(f"{folder} cannot be made ({error.strerror})") from error
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        raise NotWarm(f"{folder} is not a folder of this user's alone")
+    return folder
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+# ------------------------------------------------------------------------------------------------ their use
+
+
+class Line:
+    """A connection to a zygote: messages of JSON, one a line."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._text = b""
+
+    def ask(self, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send a request.
+
+        Raises
+        ------
+        OSError
+            If nobody is there any more.
+        """
+        text = (json.dumps(request) + "\n").encode()
+        sent = socket.send_fds(self.connection, [text], list(descriptors)) if descriptors else 0
+        self.connection.sendall(text[sent:])
+
+    def hear(self, seconds: float) -> dict[str, Any]:
+        """Return the next message.
+
+        Raises
+        ------
+        NotWarm
+            If the zygote is gone or says nothing for so long.
+        """
+        self.connection.settimeout(seconds)
+        try:
+            while b"\n" not in self._text:
+                chunk = self.connection.recv(1 << 16)
+                if not chunk:
+                    raise NotWarm("the warm process is gone")
+                self._text += chunk
+        except OSError as error:
+            raise NotWarm(f"the warm process does not answer ({error})") from error
+        line, _, self._text = self._text.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def speaks(self) -> bool:
+        """Whether `hear` would return or fail at once."""
+        return b"\n" in self._text or bool(select.select([self.connection], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Leave."""
+        self.connection.close()
+
+
+def fork(
+    wish: Wish,
+    request: Mapping[str, Any],
+    descriptors: Sequence[int],
+) -> tuple[Line, int]:
+    """Ask a fitting zygote for a child.
+
+    Parameters
+    ----------
+    wish : Wish
+    request : mapping
+        What it is to become; see `provenote.jobs.zygote.become`.
+    descriptors : sequence of int
+        Its standard output and error, then what else it gets.
+
+    Returns
+    -------
+    line : Line
+        On which it is told how the child gets on.
+    pid : int
+
+    Raises
+    ------
+    NotWarm
+        If there is no such zygote and none can be started.
+    """
+    whole = {
+        "do": "fork",
+        "module": _MODULES[wish.role],
+        "umask": _umask(),
+        **request,
+    }
+    for last in (False, True):  # one may leave just while we ask it
+        line = Line(_reach(wish))
+        try:
+            line.ask(whole, descriptors)
+            answer = line.hear(_PATIENCE)
+            return line, int(answer["pid"])
+        except (NotWarm, OSError, KeyError) as error:
+            line.close()
+            if last:
+                raise NotWarm(str(error)) from error
+    raise AssertionError
+
+
+def _umask() -> int:
+    now = os.umask(0o077)
+    os.umask(now)
+    return now
+
+
+def _reach(wish: Wish) -> socket.socket:
+    """Return a connection to the zygote that fits, which is started if there is none."""
+    if not possible():
+        raise NotWarm("this system has no fork that is safe for it")
+    folder = runtime_folder()
+    key = wish.key()
+    address = folder / f"{wish.role}-{key}"
+    if len(str(address)) > 100:
+        raise NotWarm(f"the path {address} is too long for a socket")
+    try:
+        connection = _connect(address)
+        if connection is not None:
+            return connection
+        with _one_at_a_time(folder):
+            connection = _connect(address)
+            if connection is None:
+                _make_room(folder, wish.role)
+                _start(wish, address)
+                connection = _connect(address)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NotWarm(f"a warm process cannot be started ({error})") from error
+    if connection is None:
+        raise NotWarm("a warm process did not start")
+    return connection
+
+
+def _connect(address: Path) -> socket.socket | None:
+    from provenote.jobs.zygote import peer
+
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(address))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    except OSError:
+        connection.close()
+        raise
+    if peer(connection)[1] != os.getuid():
+        connection.close()
+        raise NotWarm(f"{address} belongs to another user")
+    return connection
+
+
+def _start(wish: Wish, address: Path) -> None:
+    """Start a zygote that listens at ``address``; requests wait until it has imported."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    nascent = address.with_name(f".{address.name}")
+    with contextlib.suppress(FileNotFoundError):
+        nascent.unlink()
+    listener.bind(str(nascent))
+    listener.listen(128)
+    options = {
+        "socket": listener.fileno(),
+        "address": str(address),
+        "inode": os.stat(nascent).st_ino,
+        "module": _MODULES[wish.role],
+        "preload": wish.preload,
+        "left": {},
+        "watched": {folder: os.stat(folder).st_mtime_ns for folder in roots()},
+        "roots": sorted({os.path.join(os.path.realpath(place), "") for place in _places()}),
+        "idle": IDLE,
+        "facts": {"role": wish.role, "python": wish.command[0], "preload": wish.preload},
+    }
+    env = {name: value for name, value in wish.env.items() if not name.startswith(("PROVENOTE_", "JPY_"))}
+    with open(address.with_suffix(".log"), "wb") as log:
+        subprocess.run(
+            [*wish.command, "-m", "provenote.jobs.zygote", json.dumps(options)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=env,
+            pass_fds=[listener.fileno()],
+            check=True,
+            timeout=_PATIENCE,
+        )
+    nascent.rename(address)
+    listener.close()
+
+
+def _places() -> list[str]:
+    """Return the folders whose modules are no user's own."""
+    import sysconfig
+
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return [*roots(), *(sysconfig.get_path(name) for name in names)]
+
+
+def _make_room(folder: Path, role: Role) -> None:
+    """Let the zygotes leave that were not used for longest."""
+    living = [one for one in lingering(folder) if one.role == role]
+    for one in sorted(living, key=lambda one: one.used)[: max(0, len(living) - _MOST[role] + 1)]:
+        one.end()
+
+
+# ----------------------------------------------------------------------------------------- looking after them
+
+
+@dataclass(frozen=True, slots=True)
+class Lingering:
+    """A zygote that waits for requests.
+
+    Parameters
+    ----------
+    address : Path
+    facts : dict
+        What it tells about itself; empty while it imports.
+    used : float
+        When it was last asked for a child; seconds since 1970.
+    """
+
+    address: Path
+    facts: Mapping[str, Any]
+    used: float
+
+    @property
+    def role(self) -> str:
+        """``kernel`` or ``supervisor``."""
+        return self.address.name.partition("-")[0]
+
+    def end(self) -> None:
+        """Let it leave: it takes no more requests, and its children live on."""
+        _ask(self.address, {"do": "end"})
+        with contextlib.suppress(FileNotFoundError):
+            self.address.with_suffix(".log").unlink()
+
+
+def lingering(folder: Path | None = None) -> list[Lingering]:
+    """Return the zygotes of this user, and tidy away what dead ones left.
+
+    Raises
+    ------
+    WorldError
+        If their folder is not ours alone.
+    """
+    if folder is None:
+        try:
+            folder = runtime_folder()
+        except NotWarm as error:
+            raise WorldError(str(error), "Remove it, or set another XDG_RUNTIME_DIR") from error
+    found = []
+    for address in sorted(folder.iterdir()):
+        try:
+            facts = address.lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISSOCK(facts.st_mode) or address.name.startswith("."):
+            continue
+        answer = _ask(address, {"do": "tell"})
+        if answer is None:
+            for left in (address, address.with_suffix(".log")):
+                with contextlib.suppress(FileNotFoundError):
+                    left.unlink()
+            continue
+        found.append(Lingering(address, answer, facts.st_mtime))
+    return found
+
+
+def stop() -> int:
+    """Let all zygotes of this user leave, and return how many there were."""
+    living = lingering()
+    for one in living:
+        one.end()
+    return len(living)
+
+
+def _ask(address: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Ask a zygote; None if it is dead, nothing if it has no time now."""
+    try:
+        connection = _connect(address)
+    except (OSError, NotWarm):
+        return {}
+    if connection is None:
+        return None
+    line = Line(connection)
+    try:
+        line.ask(request)
+        return line.hear(1.0)
+    except (NotWarm, OSError):
+        return {}
+    finally:
+        line.close()
