@@ -53,6 +53,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _repository(place)
     yield from _runs(place)
     yield from _data(place)
+    yield from _space(place)
     yield from _kernels()
     yield from _warm()
 
@@ -200,6 +201,44 @@ def _data(place: workspace.Workspace) -> Iterator[Finding]:
                 "failed",
                 "Mend dvc.yaml, or take it back: `git checkout dvc.yaml`",
             )
+
+
+def _space(place: workspace.Workspace) -> Iterator[Finding]:
+    """Tell what a plain ``dvc gc`` would delete though runs need it."""
+    from provenote.compare.numbers import counted, size
+    from provenote.keeping.forecast import forecast
+
+    try:
+        found = forecast(place)
+    except ProvenoteError as error:
+        yield Finding(f"what `dvc gc` would delete is not known: {error.what}", "warn", error.mend or "")
+        return
+    if found.unheld:
+        yield Finding(
+            f"{counted(found.unheld, 'object')} of pinned, archived or promoted runs: not held, or gone",
+            "warn",
+            "Hold them, and bring back what is held: `provenote gc`",
+        )
+    dangers = []
+    if found.objects:
+        needed = (
+            f"{counted(found.objects, 'object')} ({size(found.size)}) that {counted(found.runs, 'run')} need"
+        )
+        dangers.append(needed.replace("1 run need", "1 run needs"))
+    if found.versions:
+        dangers.append(f"{counted(found.versions, 'object')} ({size(found.versions_size)}) of older data")
+    held = (
+        f"; {counted(found.held, 'object')} of pinned and archived runs would come back" if found.held else ""
+    )
+    if dangers:
+        yield Finding(
+            f"`dvc gc --workspace` would delete {' and '.join(dangers)}{held}",
+            "warn",
+            "Free space with `provenote gc`; DVC keeps them with "
+            "`dvc gc --workspace --all-branches --all-tags --all-experiments`",
+        )
+    elif held:
+        yield Finding(f"`dvc gc --workspace` would delete nothing that is needed for good{held}")
 
 
 def _kernels() -> Iterator[Finding]:

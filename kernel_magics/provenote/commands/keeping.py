@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from provenote.commands.marking import few, mark, named, noted
 from provenote.commands.tree import Context, verb
+from provenote.compare import numbers
 from provenote.errors import UsageError
-from provenote.view import Line, View
+from provenote.view import Cell, Column, Line, Part, Table, View
+
+if TYPE_CHECKING:
+    from provenote.keeping.garbage import Garbage
 
 
 @verb("archive")
@@ -86,14 +92,23 @@ def unarchive(context: Context, *runs: str) -> View:
 
 @verb("pin")
 def pin(context: Context, *runs: str) -> View:
-    """Pin runs: their artifacts are kept when space is made.
+    """Pin runs: the bytes of what they made and read are held, even against a plain `dvc gc`.
 
     Parameters
     ----------
     runs : str
         Names, labels or ids, or starts of ids or commits.
     """
-    return mark(context, "pin", runs, "pinned")
+    from provenote.keeping import pins
+
+    view = mark(context, "pin", runs, "pinned")
+    held = pins.settle(context.workspace)
+    if not held.lacking:
+        return view
+    lacking = f"{numbers.counted(len(held.lacking), 'object')} of pinned runs are not here, so not held"
+    return replace(
+        view, parts=[*view.parts, Line(lacking, "warn", aside="`provenote sync --data`, then again")]
+    )
 
 
 @verb("unpin")
@@ -105,7 +120,127 @@ def unpin(context: Context, *runs: str) -> View:
     runs : str
         Names, labels or ids, or starts of ids or commits.
     """
-    return mark(context, "unpin", runs, "no longer pinned")
+    from provenote.keeping import pins
+
+    view = mark(context, "unpin", runs, "no longer pinned")
+    pins.settle(context.workspace)
+    return view
+
+
+@verb("gc")
+def gc(
+    context: Context,
+    *,
+    older_than: str = "30d",
+    dry_run: bool = False,
+    yes: bool = False,
+    projects: list[str] | None = None,
+) -> View:
+    """Free space: remove bytes that no run, pin, version of data, branch, tag, stash or worktree needs.
+
+    First it shows what would go, and asks. Runs may go on meanwhile. Old jobs go too, once their runs are in
+    Git, and copies that can be made again. What is held for pins and was lost is brought back.
+
+    Parameters
+    ----------
+    older_than : str
+        How long nobody must have touched what is on no remote, as 30d or 12h; at least an hour.
+    dry_run : bool
+        Only show what would go.
+    yes : bool
+        Don't ask.
+    projects : list of str
+        Where the cache lies outside the repository: a project that uses it, `.` among them. May be repeated.
+    """
+    from provenote.keeping import garbage, pins
+
+    place, age = context.workspace, seconds(older_than)
+    if not dry_run:
+        pins.settle(place)
+    found = garbage.look(place, older_than=age, projects=projects or ())
+    table = _garbage(found)
+    if not found.size or dry_run:
+        return View([table], _counted(found, removed=False))
+    if not yes:
+        if context.confirm is None:
+            line = Line("nothing was removed", aside="Remove it: `provenote gc --yes`")
+            return View([table, line], _counted(found, removed=False))
+        subject = (
+            f"{numbers.size(found.size)} that nothing needs, {numbers.size(found.only_here)} of it only here"
+        )
+        if context.confirm(subject, "remove").strip() != "remove":
+            return View([table, Line("nothing was removed")], _counted(found, removed=False))
+    gone = garbage.remove(place, older_than=age, projects=projects or (), tell=context.tell)
+    return View(
+        [Line(f"{numbers.size(gone.size)} freed", "ok"), _garbage(gone)], _counted(gone, removed=True)
+    )
+
+
+def _garbage(found: Garbage) -> Table:
+    """Show what goes, by kind."""
+    rows = []
+    if found.objects:
+        size = sum(each.size for each in found.objects)
+        rows.append(_line("data and artifacts that nothing names", len(found.objects), size, found.only_here))
+    words = {
+        "jobs": "jobs that ended",
+        "versions": "copies of data versions",
+        "remains": "remains of the killed",
+    }
+    for kind, paths in found.folders.items():
+        if paths:
+            rows.append(_line(words[kind], len(paths), sum(paths.values()), 0))
+    foot = []
+    if found.young:
+        foot.append(
+            f"{numbers.size(found.young)} more that nothing names are too young to go: `--older-than`."
+        )
+    if found.reason:
+        foot.append(f"{found.reason}.")
+    columns = [
+        Column("what"),
+        Column("count", "right"),
+        Column("size", "right"),
+        Column("only here", "right"),
+    ]
+    return Table(columns, rows, foot=foot, empty=" ".join(["Nothing to remove.", *foot]))
+
+
+def _line(what: str, count: int, size: int, only_here: int) -> list[Cell]:
+    here = Cell(numbers.size(only_here), "warn") if only_here else Cell("-", "muted")
+    return [Cell(what), Cell(f"{count:,}"), Cell(numbers.size(size)), here]
+
+
+def _counted(found: Garbage, *, removed: bool) -> dict[str, object]:
+    return {
+        "removed": removed,
+        "bytes": found.size,
+        "only_here": found.only_here,
+        "too_young": found.young,
+        "objects": [
+            {"md5": each.md5, "size": each.size, "elsewhere": each.elsewhere} for each in found.objects
+        ],
+        "folders": {kind: {str(p): n for p, n in paths.items()} for kind, paths in found.folders.items()},
+        "reason": found.reason or None,
+    }
+
+
+@verb("storage")
+def storage(context: Context) -> View:
+    """Show what takes the room: by kind and by owner, each byte counted once, and what is only here."""
+    from provenote.keeping import storage as storing
+
+    report = storing.measure(context.workspace)
+    heads = [Column("count", "right"), Column("size", "right"), Column("only here", "right")]
+    kinds = [_line(*each) for each in report.kinds]
+    owners = [_line(*each) for each in report.owners]
+    foot = [f"{numbers.size(report.free)} free on this disk."]
+    if report.unknown:
+        foot.insert(0, f"What nothing needs is not known: {report.unknown}.")
+    parts: list[Part] = [Table([Column("kind"), *heads], kinds, foot=foot)]
+    if owners:
+        parts.append(Table([Column("owner"), *heads], owners))
+    return View(parts, report.to_json())
 
 
 def seconds(text: str) -> float:

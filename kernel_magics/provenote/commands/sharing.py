@@ -136,11 +136,13 @@ def sync(
     if status:
         return _status(context)
     from provenote import sharing
+    from provenote.keeping import pins
 
     ask = context.face == "terminal" and context.confirm is not None
     account = sharing.sync(
         context.workspace, remote, data=data, removals=removals, ask=ask, tell=context.tell
     )
+    pins.settle(context.workspace)  # a colleague may have pinned a run whose bytes are here
     first, *more = account.lines()
     parts = [Line(first, "ok"), *(Line(text) for text in more)]
     parts += [Line(text, "failed") for text in account.refusals()]

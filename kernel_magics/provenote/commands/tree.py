@@ -31,7 +31,7 @@ JOURNEYS = {
     "travel": "restore",
     "environment": "env",
     "sharing": "star unstar tag untag note undo sync",
-    "keeping": "archive unarchive pin unpin",
+    "keeping": "archive unarchive pin unpin gc storage",
     "data": "data",
     "jobs": "job sweep jobs",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "

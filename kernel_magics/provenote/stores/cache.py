@@ -21,6 +21,7 @@ from pathlib import Path
 
 from provenote.errors import UsageError, WorldError
 from provenote.events import Tell, silent
+from provenote.stores import held
 from provenote.stores.deposit import put as put
 from provenote.stores.deposit import put_bytes as put_bytes
 from provenote.stores.disk import clone, writing
@@ -39,11 +40,14 @@ class Entry:
 
 
 def locate(cache_dir: Path, md5: str) -> Path | None:
-    """Return the object's file, also where DVC 2 kept it, or None when it is not in the cache."""
+    """Return the object's file, also where DVC 2 kept it, or None when it is not in the cache.
+
+    One that is held for a pin, and that a plain ``dvc gc`` deleted, is brought back (`stores.held`).
+    """
     for path in (object_path(cache_dir, md5), cache_dir / md5[:2] / md5[2:]):
         if path.is_file():
             return path
-    return None
+    return held.mend(cache_dir, md5)
 
 
 def entries(cache_dir: Path, md5: str) -> list[Entry]:

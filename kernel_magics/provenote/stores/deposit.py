@@ -31,6 +31,8 @@ CHUNK = 1 << 16
 SMALL = 1 << 20
 """Bytes of a file that is read whole."""
 DAY = 86_400
+FRESH = 1_800
+"""Seconds that an object counts as just written: `provenote gc` leaves it for longer."""
 ENDING = ".provenote.tmp"
 """Of a file that waits to become an object."""
 
@@ -263,9 +265,14 @@ def _holds(path: Path, size: int) -> bool:
     """Tell whether the object is there and whole: a damaged one of another size is replaced."""
     try:
         status = os.stat(path)
+        if status.st_size != size or not stat.S_ISREG(status.st_mode):
+            return False
+        if time.time() - max(status.st_mtime, status.st_ctime) > FRESH:
+            with suppress(PermissionError):  # another user's, in a shared cache
+                os.utime(path)  # whoever removes what nothing needs sees that it is needed again
     except OSError:
         return False
-    return status.st_size == size and stat.S_ISREG(status.st_mode)
+    return True
 
 
 def _folder(path: Path) -> None:

@@ -21,14 +21,14 @@ from provenote.git import trees
 from provenote.git.command import git
 from provenote.git.command import run as git_run
 from provenote.model import Row
-from provenote.stores import archives, live, noted, notes, runs
+from provenote.stores import archives, fields, live, noted, notes, runs
 from provenote.stores.annotation import Annotation
 from provenote.stores.marks import Annotations, Marks
 
 if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
-FORMAT = 2  # of this file; another one is thrown away and built anew
+FORMAT = 3  # of this file; another one is thrown away and built anew
 _SCHEMA = (
     """
 create table if not exists run(
@@ -38,6 +38,8 @@ create index if not exists by_number on value(key, number);
 create index if not exists by_id on run(id);
 create table if not exists ancestor(
   head text, baseline text, inside int, primary key(head, baseline)) without rowid;
+create table if not exists stored(
+  sha text, md5 text, name text, size int, kind text, owner text, primary key(sha, md5, name)) without rowid;
 create table if not exists archive(sha text primary key, members text) without rowid;
 """
     + noted.SCHEMA
@@ -133,6 +135,7 @@ class Index:
         repo = trees.repository(self.workspace.common_dir)
         rows: list[tuple[str, Any, Any, Any, Any]] = []
         values: list[tuple[str, float, str]] = []
+        stored: list[fields.Stored] = []
         for sha in new:
             document = runs.read(repo, sha)
             if document is None:
@@ -144,15 +147,17 @@ class Index:
                     document["id"],
                     document["baseline"],
                     document["started"],
-                    json.dumps(_stored(document)),
+                    json.dumps(fields.unchanging(document)),
                 )
             )
             for group in ("params", "metrics"):
-                values += [(key, number, sha) for key, number in _numbers(group, document[group])]
+                values += [(key, number, sha) for key, number in fields.numbers(group, document[group])]
+            stored += fields.objects(sha, document)
         self._database.execute("begin immediate")
         try:
             self._database.executemany("insert or ignore into run values(?,?,?,?,?)", rows)
             self._database.executemany("insert or ignore into value values(?,?,?)", values)
+            self._database.executemany("insert or ignore into stored values(?,?,?,?,?,?)", stored)
         except BaseException:
             self._database.execute("rollback")
             raise
@@ -227,14 +232,19 @@ class Index:
         by_id: dict[str, Row] = {}
         for sha, text in found:
             if sha in named:
-                fields = json.loads(text)
-                about = said.get(fields["id"])
+                row = json.loads(text)
+                about = said.get(row["id"])
                 if about is not None:
-                    fields |= _marked(about, fields["tags"], fields["notes"])
+                    row |= _marked(about, row["tags"], row["notes"])
                 if sha in archived:
-                    fields["archived"] = True
-                by_id[fields["id"]] = Row(**fields, name=named[sha], commit=sha)
+                    row["archived"] = True
+                by_id[row["id"]] = Row(**row, name=named[sha], commit=sha)
         return list(by_id.values())
+
+    def stored(self) -> list[fields.Stored]:
+        """Return the objects that runs made and read, as of the last `refresh`."""
+        found = self._database.execute("select sha, md5, name, size, kind, owner from stored")
+        return [fields.Stored(*each) for each in found]
 
     def top(self, key: str, *, limit: int, descending: bool = False) -> list[str]:
         """Return the commits with the least (or greatest) number under ``metrics.x`` or ``params.x``."""
@@ -275,27 +285,6 @@ def _marked(marks: Marks, tags: list[str], texts: list[str]) -> dict[str, Any]:
         "archived": marks.archived,
         "reproduced": marks.reproduced,
     }
-
-
-def _stored(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a run's document never changes, as the fields of a row."""
-    keep = ("id", "label", "status", "reason", "started", "ended", "params", "metrics", "baseline", "parent")
-    return {key: document.get(key) for key in keep} | {
-        "linearity": document.get("linearity", "unknown"),
-        "tags": document.get("tags", []),
-        "notes": document.get("notes", []),
-    }
-
-
-def _numbers(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Return ``("metrics.loss.train", 0.1)`` for every finite number of nested maps."""
-    found: list[tuple[str, float]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            found += _numbers(f"{prefix}.{key}", value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
-            found.append((f"{prefix}.{key}", float(value)))
-    return found
 
 
 _open: dict[tuple[int, int, str], Index] = {}

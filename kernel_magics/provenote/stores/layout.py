@@ -13,3 +13,9 @@ def object_path(cache_dir: Path, md5: str) -> Path:
 def waiting_room(cache_dir: Path) -> Path:
     """Return where objects wait until they are complete; on the same disk, so that a rename suffices."""
     return cache_dir / "tmp" / "provenote"
+
+
+def is_md5(text: str) -> bool:
+    """Whether a text is the name of an object: 32 hexadecimal digits, ``.dir`` behind those of a folder."""
+    plain = text.removesuffix(".dir")
+    return len(plain) == 32 and not plain.strip("0123456789abcdef")
