@@ -13,7 +13,7 @@ import provenote
 from provenote import data, workspace
 from provenote.errors import Refused, UsageError, WorldError
 from provenote.stores import index
-from provenote.travel import remove, restore, restored
+from provenote.travel import contents, remove, restore, restored
 
 
 def git(*arguments: str, cwd: Path | None = None) -> str:
@@ -95,9 +95,9 @@ def test_too_little_disk_is_said_before_anything_is_made(
 
 
 def test_a_stopped_restore_is_gone_on_with(repo: Path, past: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for step in ("_share_cache", "_bytes", "_notebook"):
+    for place, step in ((contents, "share_cache"), (contents, "put"), (restore, "_notebook")):
         with monkeypatch.context() as patch:
-            patch.setattr(restore, step, _stop)
+            patch.setattr(place, step, _stop)
             with pytest.raises(KeyboardInterrupt):
                 restore.restore(workspace.find(), past)
     outcome = restore.restore(workspace.find(), past)

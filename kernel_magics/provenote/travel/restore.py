@@ -18,11 +18,12 @@ from provenote.events import Progress, Tell, silent
 from provenote.git import trees
 from provenote.git.command import git
 from provenote.git.command import run as git_run
-from provenote.stores import cache, environments, index, pointers, remotes, runs
-from provenote.travel import restored
+from provenote.stores import index, runs
+from provenote.travel import contents, restored
 
 if TYPE_CHECKING:
     from provenote.model import Row
+    from provenote.stores.pointers import Stored
     from provenote.workspace import Workspace
 
 SPARE = 50_000_000  # bytes that must stay free on the disk
@@ -82,7 +83,7 @@ def restore(workspace: Workspace, name: str, *, tell: Tell = silent) -> Outcome:
         )
     document = index.document(workspace, row.commit)
     folder = restored.place(workspace, row.name)
-    wanted = _wanted(workspace, row.commit, document)
+    wanted = contents.wanted(workspace, row.commit, document)
     made = _check(workspace, folder, row.commit, wanted)
     label = f"restore {row.name}"
     tell(Progress(label))
@@ -90,42 +91,19 @@ def restore(workspace: Workspace, name: str, *, tell: Tell = silent) -> Outcome:
     try:
         _worktree(workspace, folder, row)
         root = folder / workspace.prefix
-        _share_cache(workspace, root)
-        there, absent = _bytes(workspace, root, wanted, tell)
+        contents.share_cache(workspace, root)
+        there, absent = contents.put(workspace, root, wanted, tell)
         notebook = _notebook(workspace, root, row.commit, document)
     except BaseException:
         tell(Progress(label, state="failed", detail="the same command goes on from here"))
         raise
     tell(Progress(label, state="done", detail=str(os.path.relpath(folder))))
-    return Outcome(folder, notebook, there, absent, _environment(workspace, row, document), made)
+    return Outcome(
+        folder, notebook, there, absent, contents.environment_changes(workspace, row, document), made
+    )
 
 
-def _wanted(workspace: Workspace, commit: str, document: Mapping[str, Any]) -> dict[str, pointers.Stored]:
-    """Return the bytes that belong to a run, by path from the DVC root: read, kept and tracked."""
-    repo = trees.repository(workspace.common_dir)
-    tree = trees.tree(repo, commit)
-    found: dict[str, pointers.Stored] = {}
-    prefix = f"{workspace.prefix}/" if workspace.prefix else ""
-    listed = git(workspace.top, "ls-tree", "-r", "-z", "--name-only", commit)
-    for name in (os.fsdecode(raw) for raw in listed.split(b"\0") if raw.endswith(b".dvc")):
-        if not name.startswith(prefix):
-            continue
-        content = trees.content(repo, tree, name)
-        try:
-            pointer = pointers.read((content or b"").decode("utf-8"))
-        except (UsageError, UnicodeDecodeError):
-            continue
-        if pointer.stored is not None:
-            path = os.path.normpath(os.path.join(os.path.dirname(name[len(prefix) :]), pointer.path))
-            found[path] = pointer.stored
-    for read in document.get("reads", []):  # a run may have read another version than the one it tracked
-        path = os.path.normpath(str(read["path"]))
-        if not path.startswith("..") and not os.path.isabs(path):
-            found[path] = pointers.Stored(read["md5"], read["size"], read.get("nfiles"))
-    return found
-
-
-def _check(workspace: Workspace, folder: Path, commit: str, wanted: Mapping[str, pointers.Stored]) -> bool:
+def _check(workspace: Workspace, folder: Path, commit: str, wanted: Mapping[str, Stored]) -> bool:
     """Refuse before anything is made; return whether the folder is to be made."""
     for known in restored.listing(workspace):
         if known.folder == folder and known.commit == commit and folder.is_dir():
@@ -159,47 +137,6 @@ def _worktree(workspace: Workspace, folder: Path, row: Row) -> None:
         (inner / restored.MARK).write_text(f"{row.commit}\n", encoding="utf-8")
 
 
-def _share_cache(workspace: Workspace, root: Path) -> None:
-    """Point the restored project to the cache of this one: its own would die with the folder."""
-    import configparser
-
-    config = configparser.ConfigParser(interpolation=None)
-    path = root / ".dvc" / "config.local"
-    local = workspace.dvc_root / ".dvc" / "config.local"
-    if local.exists():
-        config.read(local, encoding="utf-8")
-    if not config.has_section("cache"):
-        config.add_section("cache")
-    config.set("cache", "dir", str(workspace.cache_dir))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
-    )  # it may carry secrets of the local one
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        config.write(file)
-
-
-def _bytes(
-    workspace: Workspace, root: Path, wanted: Mapping[str, pointers.Stored], tell: Tell
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Put the bytes where the run had them; return the paths that are there and those that are nowhere."""
-    there, absent = [], []
-    for path, stored in sorted(wanted.items()):
-        target = root / path
-        if target.exists():
-            there.append(path)
-            continue
-        try:
-            remotes.require(workspace, stored.md5, tell)
-        except (UsageError, WorldError):
-            absent.append(path)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        cache.materialize(workspace.cache_dir, stored.md5, target, executable=stored.executable, tell=tell)
-        there.append(path)
-    return tuple(there), tuple(absent)
-
-
 def _notebook(workspace: Workspace, root: Path, commit: str, document: Mapping[str, Any]) -> Path | None:
     """Return the notebook that ran: the saved file where it equals what ran, else the cells, beside it."""
     name: str | None = document.get("notebook")
@@ -214,24 +151,6 @@ def _notebook(workspace: Workspace, root: Path, commit: str, document: Mapping[s
     if not beside.exists():
         beside.write_bytes(content)
     return beside
-
-
-def _environment(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is different in this environment, the packages that the run imported first."""
-    from provenote.environments import difference
-    from provenote.tracking import environment
-
-    here = environment.lock()
-    if document.get("environment") == here.sha256:
-        return ()
-    then = environments.of_run(workspace, row)
-    if then is None:
-        return ()
-    now = environments.read(here.text)
-    found = [f"{what} {old}, here {new}" for what, old, new in difference.settings(then, now)]
-    for change in difference.changes(then, now, environments.imported(document)):
-        found.append(f"{change.name} {change.before or 'absent'}, here {change.after or 'absent'}")
-    return tuple(found)
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
