@@ -22,6 +22,11 @@ REASONS = (
 """The seven reasons of a change of a model."""
 
 
+def is_sweep(id: str | None) -> bool:
+    """Whether an id is that of a sweep: the 64 hexadecimal digits of its specification, which no run has."""
+    return id is not None and len(id) == 64 and not set(id) - set("0123456789abcdef")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One run as every face shows it: an element of ``runs --json``.
@@ -50,7 +55,7 @@ class Row:
     reproduced : str or None
         Verdict of a reproduction, None when nobody tried.
     parent : str or None
-        Id of the run that this one belongs to.
+        Id of the run or the sweep that this one belongs to; a sweep has no row of its own.
     commit : str or None
         Commit of the run; None while it runs.
     baseline : str

@@ -267,7 +267,6 @@ def test_a_sweep_makes_children_and_retry_goes_on_with_the_rest(repo):
     )
     told = []
     result = sweeps.sweep(nb, ["x=0,1,2,3"], ["k=b"], max_parallel=2, metric="score", tell=told.append)
-    parent = row(result.sweep)
     assert (result.sweep.state.state, result.sweep.exit_status) == ("failed", 1)
     assert [one.state.state for one in result.jobs] == ["succeeded", "succeeded", "failed", "succeeded"]
     assert [one.get("score") for one in result.metrics] == [0, 10, None, 30]
@@ -275,11 +274,12 @@ def test_a_sweep_makes_children_and_retry_goes_on_with_the_rest(repo):
     assert any(event.detail.startswith("best score") for event in told)
     assert (told[-1].unit, told[-1].done, told[-1].total) == ("jobs", 4, 4)
     children = [row(one) for one in result.jobs]
-    assert {child.parent for child in children} == {parent.id}
+    assert {child.parent for child in children} == {result.sweep.id}
     assert [child.params for child in children] == [{"x": x, "k": "b"} for x in range(4)]
-    assert parent.params == {"k": "b"}
     rows, _ = index.rows(workspace.find(), everything=True)
-    assert len(rows) == 5
+    assert len(rows) == 4  # the sweep is a group, no run of its own
+    named = {"id": result.sweep.id, "label": "s", "axes": ["x"], "size": 4}
+    assert document(result.jobs[0])["job"]["sweep"] == named
     assert printed(result.jobs[0]) == f"{max(1, launch.cores() // 2)}\n"
     (repo / "ok").touch()
     view = verbs.job_retry(Context(), result.sweep.id[:12])
@@ -346,9 +346,9 @@ def test_two_sweeps_at_once(repo):
         thread.join()
     assert [one.sweep.state.state for one in results] == ["succeeded"] * 2
     rows, _ = index.rows(workspace.find(), everything=True)
-    assert len(rows) == 6
+    assert len(rows) == 4
     for one in results:
-        assert {row(job).parent for job in one.jobs} == {one.sweep.state.run}
+        assert {row(job).parent for job in one.jobs} == {one.sweep.id}
 
 
 def test_ctrl_c_leaves_a_tidy_state(repo):
@@ -378,7 +378,7 @@ def test_ctrl_c_leaves_a_tidy_state(repo):
     assert states["sweep"].reason == "0 of 3 jobs had succeeded"
     assert [job.state().state for job in folder.listing(place.home)] == ["cancelled"] * 3
     rows, _ = index.rows(place, everything=True)
-    assert [(one.status, one.reason) for one in rows] == [("killed", "cancelled")] * 3
+    assert [(one.status, one.reason) for one in rows] == [("killed", "cancelled")] * 2
     assert not [process for job in working() for process in job_processes(job)]
 
 

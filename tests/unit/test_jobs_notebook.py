@@ -9,9 +9,10 @@ import subprocess
 import nbformat
 import pytest
 
+from provenote.compare import numbers
 from provenote.config import Settings
 from provenote.errors import UsageError
-from provenote.jobs import evidence, notebook, recorder, sweeps
+from provenote.jobs import evidence, notebook, recorder
 
 
 def code(source, **more):
@@ -165,4 +166,4 @@ def test_last_line_is_what_a_terminal_shows(text, line):
     ],
 )
 def test_best_of_a_metric(metric, values, place):
-    assert sweeps.best(metric, values) == place
+    assert numbers.best(metric, values) == place

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenote.compare import columns, groups, table
+from provenote.compare import columns, families, groups, table
 from provenote.compare.query import QueryError, parse_field
 from provenote.compare.selection import ordered, select, sort_keys
 from provenote.model import Row
@@ -76,6 +76,37 @@ def test_a_table_shows_what_differs_and_what_to_look_at():
         "✗ hgb-2  failed    12 m      4  0.05    0.02   164.1  0.8301  KeyError: 'x', out of order",
         "✓ hgb-3  finished  12 m      4  0.10    0.01     NaN       –  reproduced, best, 2 notes ★",
     ]
+
+
+def test_the_jobs_of_a_sweep_are_one_line_made_of_them():
+    sweep, other = "5a" * 32, "ab" * 32
+    family = [
+        row("lone", params={"x": 1}),
+        row("t-1", label="t", parent=sweep, params={"x": 1, "k": "b"}, metrics={"rmse": 3.0}),
+        row("t-2", label="t", parent=sweep, params={"x": 2, "k": "b"}, metrics={"rmse": 2.0}),
+        row("t-3", label="t", parent=sweep, params={"x": 3, "k": "b"}, status="failed", started=NOW - 900),
+        row("t-4", label="t", parent=sweep, params={"x": 3, "k": "b"}, metrics={"rmse": "nan"}),
+        row("u-1", label="<b>", parent=other, status="running", ended=None, started=NOW - 30),
+        row("inner", parent="id-t-1"),
+    ]
+    lines = shown(family, fold=True)
+    assert [line.split()[1:3] for line in lines[1:]] == [
+        ["lone", "finished"],
+        ["sweep-5a5a5a5a", "finished"],
+        ["sweep-abababab", "running"],
+    ]
+    assert lines[2].endswith("  2  3 jobs of t, best t-2")  # one job ran twice: its last attempt counts
+    assert lines[3].endswith("1 job of <b>")
+    assert len(shown(family)) == 8
+    whole = families.line(sweep, families.sweeps_of(family)[sweep][:3])
+    assert (whole.status, whole.reason, whole.params) == ("failed", "1 job failed", {"k": "b"})
+    assert families.find(family, "sweep-5a5a5a5a") == families.find(family, "5a5a") == sweep
+    assert (
+        families.find(family, "5a")
+        is families.find(family, "sweep-")
+        is families.find(family, "f" * 8)
+        is None
+    )
 
 
 def test_a_running_run_shows_its_clock():

@@ -89,7 +89,7 @@ def sweep(
     kernel: str | None = None,
     name: str | None = None,
 ) -> View:
-    """Run a notebook once for each combination of values, as child runs of one.
+    """Run a notebook once for each combination of values.
 
     `-g depth=4,6,8 -g lr=0.05,0.1` is six jobs. Values with commas stand in a JSON list, as in
     `-g 'columns=["a,b", "c"]'`. Each job computes with cores / parallel threads. `provenote job retry` goes
@@ -318,9 +318,7 @@ def _swept(result: SweepResult, metric: str | None) -> View:
     columns += [Column(key, "right") for key in shown if key]
     columns += [Column("seconds", "right"), Column("why")]
     done = sum(job.state.state == "succeeded" for job in result.jobs)
-    foot = [
-        f"{done} of {numbers.counted(len(result.jobs), 'job')} succeeded, children of run {state.name or '–'}"
-    ]
+    foot = [f"{done} of {numbers.counted(len(result.jobs), 'job')} succeeded, {sweep_name(result.sweep.id)}"]
     if best is not None:
         foot.append(f"best {metric}: {result.jobs[best].state.name}")
     if state.over and state.state != "succeeded":
@@ -339,6 +337,7 @@ def _entry(job: JobFolder, now: float) -> dict[str, Any] | None:
     state = job.state()
     status, reason = state.status
     return {
+    from provenote.compare.families import sweep_name
         "id": job.id,
         "kind": spec.kind,
         "sweep": spec.nonce if len(spec.nonce) == len(job.id) else None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from provenote.compare import numbers
 from provenote.compare.clauses import Field
-from provenote.model import Row
+from provenote.model import Row, is_sweep
 from provenote.view import Cell, Column, Mark
 
 _ABSENT = object()
@@ -146,7 +146,8 @@ def flags_cell(row: Row, children: int = 0) -> Cell:
             {"identical": "reproduced", "different": "not reproduced"}.get(row.reproduced, row.reproduced)
         )
     if children:
-        words.append(numbers.counted(children, "child", "children"))
+        one = f"{numbers.counted(children, 'job')} of {row.label}"
+        words.append(one if is_sweep(row.id) else numbers.counted(children, "child", "children"))
     words += row.tags
     if row.notes:
         words.append(numbers.counted(len(row.notes), "note"))

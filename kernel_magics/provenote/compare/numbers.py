@@ -152,6 +152,17 @@ def better(key: str, value: Any, base: Any) -> bool | None:
     return (new < old) == (way == "lower")
 
 
+def best(key: str, values: Sequence[Any]) -> int | None:
+    """Return the place of the best value of a metric; what is no finite number does not take part.
+
+    Where the name of the metric does not tell, the lowest is the best.
+    """
+    rank = {"higher": lambda value: -value, "zero": abs}.get(direction(key), lambda value: value)
+    known = [(number(value), place) for place, value in enumerate(values)]
+    ranked = [(rank(value), place) for value, place in known if value is not None and math.isfinite(value)]
+    return min(ranked)[1] if ranked else None
+
+
 def duration(seconds: float | None) -> str:
     """Write how long something took: ``0.9 s``, ``3 m 12 s``, ``2 h 5 m``, ``3 d 4 h``."""
     if seconds is None or not math.isfinite(seconds):

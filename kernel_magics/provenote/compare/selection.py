@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
 
+from provenote.compare import families
 from provenote.compare.clauses import Field, fields
 from provenote.compare.numbers import number
 from provenote.compare.query import Query, QueryError, bound, parse, parse_field
@@ -30,7 +31,7 @@ class Selection:
     sort : Field or None
         What they are sorted by.
     children : dict
-        Id of a run -> how many of ``rows`` are its children.
+        Id of a run -> how many of ``rows`` are its children; id of a sweep -> how many jobs of it ran.
     """
 
     rows: list[Row]
@@ -40,9 +41,8 @@ class Selection:
     children: Counter[str] = field(default_factory=Counter)
 
     def folded(self) -> list[Row]:
-        """Return the rows without those whose parent is among them."""
-        there = {row.id for row in self.rows}
-        return [row for row in self.rows if row.parent not in there or row.parent == row.id]
+        """Return the rows without those whose parent is among them, and one line for each sweep."""
+        return families.folded(self.rows)
 
 
 def select(
@@ -78,6 +78,7 @@ def select(
         found = ordered(found, key, down)
     there = {row.id for row in found}
     children = Counter(row.parent for row in found if row.parent in there and row.parent != row.id)
+    children.update(families.sizes(found))
     return Selection(
         found,
         len(shown),

@@ -10,10 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from provenote.compare import columns, numbers
+from provenote.compare import columns, families, numbers
 from provenote.compare.account import Account, gather
 from provenote.compare.table import data_of
-from provenote.model import SCHEMA, Row
+from provenote.errors import UsageError
+from provenote.model import SCHEMA, Row, is_sweep
 from provenote.view import Cell, Column, Facts, Line, Part, Picture, Role, Table, View
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ FEW = 12
 
 
 def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: float | None = None) -> View:
-    """Show one run.
+    """Show one run, or one sweep.
 
     Parameters
     ----------
     workspace : Workspace
     name : str
-        Its name, label, id, or the start of its id or commit.
+        Its name, label, id, or the start of its id or commit; a sweep's name or the start of its id.
     pictures : bool
         Whether curves are drawn; else they are one line of text each.
     now : float, optional
@@ -39,7 +40,8 @@ def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
     Returns
     -------
     View
-        ``data`` is ``{"schema", "row", "document", "children", "versions"}``.
+        ``data`` is ``{"schema", "row", "document", "children", "versions", "pushed"}``; of a sweep, see
+        `provenote.compare.sweep.one_sweep`.
 
     Raises
     ------
@@ -48,7 +50,17 @@ def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
     """
     from provenote.stores import index
 
-    row = index.find(workspace, name)
+    now = time.time() if now is None else now
+    everything = index.rows(workspace, everything=True)[0]
+    try:
+        row = index.choose(everything, name)
+    except UsageError:
+        sweep = families.find(everything, name)
+        if sweep is None:
+            raise
+        from provenote.compare.sweep import one_sweep
+
+        return one_sweep(sweep, everything, now)
     found = gather(workspace, row)
     data = {
         "schema": SCHEMA,
@@ -56,8 +68,9 @@ def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
         "document": dict(found.document),
         "children": [child.name for child in found.children],
         "versions": [{"name": version, "is": what} for version, what in found.versions],
+        "pushed": list(found.pushed),
     }
-    return View(parts_of(found, time.time() if now is None else now, pictures), data, more={"account": found})
+    return View(parts_of(found, now, pictures), data, more={"account": found})
 
 
 def parts_of(found: Account, now: float, pictures: bool = False) -> list[Part]:
@@ -162,7 +175,7 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
             row.reproduced or ("" if row.status != "finished" else "not yet"),
             "plain" if row.reproduced else "muted",
         ),
-        ("child of", found.parent.name if found.parent else row.parent or "", "code"),
+        ("job of" if is_sweep(row.parent) else "child of", _parent(found), "code"),
         ("children", _list([child.name for child in found.children]), "code"),
         ("executed", stored, "plain"),
         (
@@ -174,6 +187,7 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
         ("baseline", row.baseline[:12], "code"),
         ("commit", row.commit[:12] if row.commit else "", "code"),
         ("id", row.id, "code"),
+        ("pushed to", ", ".join(found.pushed), "plain"),
     ]
     titles = {
         "started": numbers.full_time(row.started),
@@ -185,6 +199,13 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
 
 
 def _metrics(found: Account, pictures: bool) -> Table:
+def _parent(found: Account) -> str:
+    parent = found.row.parent or ""
+    if is_sweep(parent):
+        return families.sweep_name(parent)
+    return found.parent.name if found.parent else parent
+
+
     metrics = columns.flat(found.row.metrics)
     rows = []
     for key, value in metrics.items():

@@ -1,18 +1,19 @@
-"""The process that owns a sweep: it opens the parent run and keeps some jobs at work until all are over.
+"""The process that owns a sweep: it keeps some of its jobs at work until all are over.
 
-Each job is named by its content and the sweep's id, so a sweep that is taken up again starts only what has
-not succeeded. The coordinator computes nothing: killed, its running jobs go on and end by themselves.
+A sweep is a group, not a run: its jobs' runs carry its id as ``parent``. Each job is named by its content and
+the sweep's id, so a sweep that is taken up again starts only what has not succeeded. The coordinator computes
+nothing: killed, its running jobs go on and end by themselves.
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provenote.jobs import executor as executors
 from provenote.jobs.folder import JobFolder
-from provenote.jobs.outcome import Outcome, end_run
+from provenote.jobs.outcome import Outcome
 from provenote.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 0.1  # seconds
 
 
-def children(sweep: JobSpec, parent: str | None) -> list[JobSpec]:
-    """Return the jobs of a sweep, in the order of its grid. Pure.
+def axes(sweep: JobSpec) -> list[str]:
+    """Return the parameters that vary over a sweep. Pure."""
+    names = dict.fromkeys(name for given in sweep.jobs for name in given)
+    return [name for name in names if len({repr(given.get(name)) for given in sweep.jobs}) > 1]
+
+
+def children(sweep: JobSpec) -> list[JobSpec]:
+    """Return the jobs of a sweep, in its order. Pure.
 
     Parameters
     ----------
     sweep : JobSpec
         Its ``params`` are the notebook's defaults; each of ``jobs`` gives values on top.
-    parent : str or None
-        Id of the parent run.
     """
+    name = {"label": sweep.label, "axes": axes(sweep), "size": len(sweep.jobs)}
     return [
         JobSpec(
             notebook=sweep.notebook,
@@ -42,10 +48,12 @@ def children(sweep: JobSpec, parent: str | None) -> list[JobSpec]:
             given=given,
             params={**sweep.params, **given},
             commit=sweep.commit,
+            timeout=sweep.timeout,
             cell_timeout=sweep.cell_timeout,
             threads=sweep.threads,
             env=sweep.env,
-            parent=parent,
+            parent=sweep.id,
+            sweep=name,
         )
         for given in sweep.jobs
     ]
@@ -57,45 +65,19 @@ def run_sweep(folder: JobFolder, sweep: JobSpec, queued: JobState) -> Outcome:
     Raises
     ------
     ProvenoteError
-        If the parent run cannot be opened.
+        If the disk refuses.
     """
     from provenote import workspace
-    from provenote.tracking import active
 
-    place = workspace.find()
-    notebook = {
-        "notebook": sweep.notebook,
-        "disk": "same",
-        "linearity": "linear",
-        "evidence": {"sweep": True},
-    }
-    active.set_evidence(lambda: notebook)
-    job = {
-        "id": folder.id,
-        "kind": "sweep",
-        "notebook": sweep.notebook,
-        "blob": sweep.blob,
-        "kernel": sweep.kernel,
-        "jobs": len(sweep.jobs),
-        "parallel": sweep.parallel,
-        "threads": sweep.threads,
-    }
-    run = active.start(sweep.label, kind="job", params=_fixed(sweep), parent=queued.parent, job=job)
-    folder.append({"state": "running", "run": run.id, "cells": len(sweep.jobs)})
+    folder.append({"state": "running", "cells": len(sweep.jobs)})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: folder.ask_cancel())
-    try:
-        outcome = _work(folder, sweep, run.id, executors.get(place))
-    except Exception as error:
-        run.end("failed", f"{type(error).__name__}: {error}", ended_by="job")
-        raise
-    end_run(run, outcome)
-    return outcome
+    return _work(folder, sweep, executors.get(workspace.find()))
 
 
-def _work(folder: JobFolder, sweep: JobSpec, parent: str, executor: Executor) -> Outcome:
+def _work(folder: JobFolder, sweep: JobSpec, executor: Executor) -> Outcome:
     """Keep ``parallel`` jobs at work until all are over, or a cancel is asked."""
-    waiting = children(sweep, parent)
+    waiting = children(sweep)
     working: list[str] = []
     states: list[JobState] = []
     cancelled = False
@@ -115,17 +97,9 @@ def _work(folder: JobFolder, sweep: JobSpec, parent: str, executor: Executor) ->
                 states.append(state)
                 working.remove(child)
                 folder.append({"job": child, "is": state.state})
-        time.sleep(_LOOK_EVERY)
+        if waiting or working:
+            time.sleep(_LOOK_EVERY)
     return _judge(states, len(sweep.jobs), cancelled)
-
-
-def _fixed(sweep: JobSpec) -> dict[str, Any]:
-    """Return the parameters that all jobs share."""
-    return {
-        name: value
-        for name, value in {**sweep.params, **(sweep.jobs[0] if sweep.jobs else {})}.items()
-        if all({**sweep.params, **given}.get(name) == value for given in sweep.jobs)
-    }
 
 
 def _judge(states: list[JobState], total: int, cancelled: bool) -> Outcome:

@@ -280,13 +280,16 @@ def _born(path: Path) -> float:
 def find(home: Path, name: str) -> JobFolder:
     """Return the job whose id begins with ``name``, or whose run has that name or id.
 
+    A sweep may be called ``sweep-`` and the first digits of its id, as tables show it.
+
     Raises
     ------
     UsageError
         If there is none, or more than one.
     """
     jobs = listing(home)
-    found = [job for job in jobs if name and job.id.startswith(name.lower())]
+    start = name.removeprefix("sweep-").lower()
+    found = [job for job in jobs if start and job.id.startswith(start)]
     if not found:
         states = [(job, Tail(job).state_as_written()) for job in jobs]
         found = [job for job, state in states if name and name in (state.name, state.run)]

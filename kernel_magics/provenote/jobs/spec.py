@@ -21,6 +21,9 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT",
 )  # fmt: skip
 
+# Fields that older specifications lack: left out while empty, so that what names a job stays the same.
+_LATER = ("origin", "sweep")
+
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
@@ -53,10 +56,14 @@ class JobSpec:
     env : dict
         Environment variables the kernel gets on top of the submitter's.
     parent : str or None
-        Id of the run that this job's run belongs to. It is said when the job is queued, and is no part of
-        what names it: a sweep taken up again is another run over the same jobs.
+        Id of the sweep, or of the run, that this job's run belongs to. It is said when the job is queued, and
+        is no part of what names it.
+    sweep : dict
+        For a job of a sweep, what names the sweep in the run: ``label``, ``axes``, ``size``.
     nonce : str
         What tells apart two jobs that are otherwise equal.
+    origin : str or None
+        Id of the past run that it starts from: the job works in the folder where that run is restored.
     kind : {'notebook', 'sweep'}
     jobs : tuple of dict
         For a sweep, what each job gives: parameter values.
@@ -81,6 +88,8 @@ class JobSpec:
     kind: Literal["notebook", "sweep"] = "notebook"
     jobs: tuple[dict[str, Any], ...] = ()
     parallel: int = 1
+    origin: str | None = None
+    sweep: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -91,6 +100,9 @@ class JobSpec:
         """Return the canonical JSON form: sorted keys, no spaces, ASCII, one trailing line break."""
         names = [field.name for field in dataclasses.fields(self) if field.name != "parent"]
         plain = {"schema": SCHEMA, **{name: _encode(getattr(self, name)) for name in names}}
+        for name in _LATER:
+            if not plain[name]:
+                del plain[name]
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return text.encode() + b"\n"
 

@@ -52,7 +52,7 @@ class JobState:
         The cell that ended the job: ``number`` (code cells of the user's notebook, from 1), ``index`` (cells
         of the executed one, from 0), ``id``, ``ename``, ``evalue``.
     parent : str or None
-        Id of the run that this attempt's run belongs to.
+        Id of the sweep or run that this attempt's run belongs to.
     run, name, commit : str or None
         Id, name and commit of its run.
     output : str or None

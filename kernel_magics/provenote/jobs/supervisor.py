@@ -112,6 +112,8 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         "timeout": spec.timeout,
         "cell_timeout": spec.cell_timeout,
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
+        **({"sweep": {"id": spec.nonce, **spec.sweep}} if spec.sweep else {}),
+        **({"from": spec.origin} if spec.origin else {}),
     }
     run = active.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job)
     evidence.run_folder = run.folder

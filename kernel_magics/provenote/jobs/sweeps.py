@@ -1,8 +1,7 @@
-"""Run a notebook over a grid of parameters: one parent run, one job for each combination."""
+"""Run a notebook over a grid of parameters: a sweep, one job for each combination."""
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ class SweepResult:
     Parameters
     ----------
     sweep : JobResult
-        The sweep itself; its run is the parent.
+        The sweep itself: a group, no run of its own.
     jobs : list of JobResult
         Its jobs, in the order of the grid; one that never started is ``queued``.
     axes : list of str
@@ -48,7 +47,7 @@ class SweepResult:
     def best(self, metric: str) -> int | None:
         """Return the place of the job with the best value of ``metric``; None if none has a number."""
         values = [one.get(metric) for one in self.metrics]
-        return best(metric, values)
+        return numbers.best(metric, values)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -160,15 +159,12 @@ def prepare(
 def result(workspace: Workspace, sweep: JobResult, axes: Sequence[str] | None = None) -> SweepResult:
     """Return a sweep with all that is known about its jobs."""
     jobs, metrics = [], []
-    for spec in coordinator.children(sweep.spec, None):
+    for spec in coordinator.children(sweep.spec):
         folder = JobFolder(workspace.home / "jobs" / spec.id)
         state = folder.state() if folder.path.exists() else JobState()
         jobs.append(JobResult(spec.id, state, spec))
         metrics.append(metrics_of(workspace, state.commit))
-    if axes is None:
-        names = list(dict.fromkeys(name for given in sweep.spec.jobs for name in given))
-        axes = [name for name in names if len({repr(given.get(name)) for given in sweep.spec.jobs}) > 1]
-    return SweepResult(sweep, jobs, list(axes), metrics)
+    return SweepResult(sweep, jobs, list(coordinator.axes(sweep.spec) if axes is None else axes), metrics)
 
 
 def metrics_of(workspace: Workspace, commit: str | None) -> dict[str, Any]:
@@ -182,15 +178,6 @@ def metrics_of(workspace: Workspace, commit: str | None) -> dict[str, Any]:
     except UsageError:  # somebody removed the run
         return {}
     return metrics
-
-
-def best(metric: str, values: Sequence[Any]) -> int | None:
-    """Return the place of the best value of a metric; what is no finite number does not take part. Pure."""
-    way = numbers.direction(metric)
-    rank = {"higher": lambda value: -value, "zero": abs}.get(way, lambda value: value)
-    known = [(numbers.number(value), place) for place, value in enumerate(values)]
-    ranked = [(rank(value), place) for value, place in known if value is not None and math.isfinite(value)]
-    return min(ranked)[1] if ranked else None
 
 
 class _Best:
@@ -207,5 +194,5 @@ class _Best:
                 commit = JobFolder(self._workspace.home / "jobs" / job).state().commit
                 self._seen[job] = metrics_of(self._workspace, commit).get(self._metric)
         values = list(self._seen.values())
-        place = best(self._metric, values)
+        place = numbers.best(self._metric, values)
         return "" if place is None else f"best {self._metric} {numbers.text(values[place])}"
