@@ -411,3 +411,26 @@ def test_nobody_is_told_of_a_run_that_is_not_archived(repo: Path) -> None:
     with pytest.raises(UsageError):
         index.find(find(), "nothing-like-it")
     assert archiving.unarchive(find(), index.rows(find(), everything=True)[0]) == []
+
+
+def test_where_a_run_was_pushed_is_shown(
+    team: Team, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = team.ada.log("old"), team.ada.log("new")
+    monkeypatch.chdir(team.ada.root)
+    assert main(["runs"]) == 0
+    assert "pushed" not in capsys.readouterr().out
+    team.ada.sync()
+    late = team.ada.log("late")
+    assert main(["runs"]) == 0
+    assert "2 of 3 pushed to origin" in capsys.readouterr().out
+    assert main(["show", new, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pushed"] == ["origin"]
+    assert main(["show", late, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pushed"] == []
+    archiving.archive(team.ada.place, before=ALL)
+    team.ada.sync()
+    assert main(["show", old]) == 0
+    assert "pushed to" in capsys.readouterr().out
+    assert main(["runs", "-A"]) == 0
+    assert "All pushed to origin." in capsys.readouterr().out

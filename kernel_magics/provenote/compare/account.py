@@ -29,6 +29,8 @@ class Account:
     children : list of Row
     versions : list of (str, str)
         Model version or stage that names this run's commit, and what it is.
+    pushed : tuple of str
+        Git remotes that are known to have it.
     packages : int
         Number of packages in its lock.
     outputs : tuple of int
@@ -41,12 +43,14 @@ class Account:
     parent: Row | None = None
     children: Sequence[Row] = ()
     versions: Sequence[tuple[str, str]] = ()
+    pushed: tuple[str, ...] = ()
     packages: int = 0
     outputs: tuple[int, int, int] = field(default=(0, 0, 0))
 
 
 def gather(workspace: Workspace, row: Row) -> Account:
     """Read all that is known of a run."""
+    from provenote.sharing import pushed
     from provenote.stores import environments, index
 
     rows, _ = index.rows(workspace, everything=True)
@@ -66,6 +70,7 @@ def gather(workspace: Workspace, row: Row) -> Account:
         series,
         **family,  # type: ignore[arg-type]
         versions=_versions(workspace, row.commit, str(document.get("overlay", ""))),
+        pushed=tuple(pushed(workspace).get(row.commit, ())),
         packages=len(environments.packages(environments.text_of(workspace, row) or "")),
         outputs=_outputs(_file(workspace, row.commit, "executed.ipynb")),
     )

@@ -69,6 +69,7 @@ def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
         "children": [child.name for child in found.children],
         "versions": [{"name": version, "is": what} for version, what in found.versions],
         "pushed": list(found.pushed),
+        "pushed": list(found.pushed),
     }
     return View(parts_of(found, now, pictures), data, more={"account": found})
 
@@ -186,6 +187,7 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
         ("branch", str(document.get("branch") or ""), "plain"),
         ("baseline", row.baseline[:12], "code"),
         ("commit", row.commit[:12] if row.commit else "", "code"),
+        ("pushed to", ", ".join(found.pushed), "plain"),
         ("id", row.id, "code"),
         ("pushed to", ", ".join(found.pushed), "plain"),
     ]

@@ -100,7 +100,14 @@ def listing(
     shown = chosen.rows if limit is None else chosen.rows[:limit]
     plain = not query and not sort  # then children stand behind their parent
     top = chosen.folded() if plain else chosen.rows
-    table = table_of(top[: limit or LIMIT], chosen, now, fold=plain, of=len(top), foot=_foot(chosen, hidden))
+    table = table_of(
+        top[: limit or LIMIT],
+        chosen,
+        now,
+        fold=plain,
+        of=len(top),
+        foot=[*_foot(chosen, hidden), *_pushed(workspace, chosen.rows)],
+    )
     more = {"rows": shown, "leading": columns.sorted_metric(chosen.sort)}
     return View([table], {"schema": SCHEMA, "rows": [data_of(row) for row in shown]}, more=more)
 
@@ -250,6 +257,22 @@ def _foot(chosen: Selection, hidden: int) -> list[str]:
     if chosen.archived:
         parts.append(f"{chosen.archived:,} archived: `-A`")
     return [". ".join(parts) + "."] if parts else []
+
+
+def _pushed(workspace: Workspace, rows: Sequence[Row]) -> list[str]:
+    """Say which remotes have these runs, as far as this clone has seen; nothing where it never exchanged."""
+    from provenote.sharing import memory
+
+    commits = [row.commit for row in rows if row.commit]
+    names = [remote.name for remote in memory.remotes(workspace)]
+    if not commits or not names:
+        return []
+    where = memory.pushed(workspace)
+    counts = {name: sum(name in where.get(commit, ()) for commit in commits) for name in names}
+    if all(count == len(commits) for count in counts.values()):
+        return [f"All pushed to {', '.join(names)}."]
+    parts = [f"{count:,} of {len(commits):,} pushed to {name}" for name, count in counts.items()]
+    return [f"{'; '.join(parts)}: `provenote sync`."]
 
 
 def _empty(chosen: Selection) -> str:
