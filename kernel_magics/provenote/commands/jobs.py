@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from provenote.commands.tree import Context, verb
@@ -10,7 +11,7 @@ from provenote.view import Cell, Column, Facts, Line, Mark, Part, Role, Table, T
 
 if TYPE_CHECKING:
     from provenote.jobs.folder import JobFolder
-    from provenote.jobs.launch import JobResult
+    from provenote.jobs.launch import JobResult, Request
     from provenote.jobs.sweeps import SweepResult
 
 _MARKS: dict[str, Mark] = {
@@ -26,8 +27,9 @@ _METRICS_SHOWN = 4
 @verb("job run", params="-p")
 def job_run(
     context: Context,
-    notebook: str,
+    notebook: str | None = None,
     *,
+    from_: str | None = None,
     params: list[str] | None = None,
     output: str | None = None,
     timeout: float | None = None,
@@ -39,13 +41,16 @@ def job_run(
 
     Only parameters that the cell tagged `parameters` declares can be given, with values of their types: JSON
     or Python literals in a shell, expressions in a notebook. The notebook's folder is the working directory.
-    Exit status: 0 it succeeded, 1 it failed or was stopped, 2 the request is wrong, 3 the disk or the kernel
-    is broken.
+    With `--from` it is the notebook of a past run, with that run's code, data and parameters but for those
+    given: the run is restored to past/RUN, and the job works there. Exit status: 0 it succeeded, 1 it failed
+    or was stopped, 2 the request is wrong, 3 the disk or the kernel is broken.
 
     Parameters
     ----------
     notebook : str
         Path of the notebook.
+    from_ : str
+        Start from this run instead: name, label, id, or the start of its id or commit.
     params : list of str
         A parameter and its value, `depth=6`; may be repeated.
     output : str
@@ -55,14 +60,32 @@ def job_run(
     kernel : str
         Kernel to use instead of the notebook's own.
     name : str
-        Name of the run; default: the notebook's.
+        Name of the run; default: the notebook's, or that of the past run.
     describe : bool
         Show the notebook's parameters instead of running it.
     """
+    from provenote.errors import UsageError
     from provenote.jobs import launch
 
+    if from_ is not None:
+        if notebook is not None:
+            raise UsageError(
+                "a job runs a notebook or starts from a run, not both", f"Leave out {notebook} or --from"
+            )
+        return _from_run(
+            context,
+            from_,
+            params or (),
+            describe,
+            output=output,
+            cell_timeout=timeout,
+            kernel=kernel,
+            label=name,
+        )
+    if notebook is None:
+        raise UsageError("which notebook?", "Name one, or a run: `provenote job run --from RUN`")
     if describe:
-        return _described(notebook, kernel)
+        return _described(launch.check(notebook, kernel))
     result = launch.run_job(
         notebook,
         params or (),
@@ -243,15 +266,34 @@ def _names(context: Context) -> dict[str, Any] | None:
     return context.names if context.face == "notebook" else None
 
 
-def _described(notebook: str, kernel: str | None) -> View:
-    from provenote.jobs import launch
+def _from_run(context: Context, run: str, params: Sequence[str], describe: bool, **options: Any) -> View:
+    """Run the notebook of a past run as a job."""
+    import os
 
-    request = launch.check(notebook, kernel)
+    from provenote.jobs import again, launch
+
+    begin = again.find(context.workspace, run)
+    if describe:
+        return _described(launch.from_run(context.workspace, begin, options["kernel"]), begin.given)
+    result, place, remarks = launch.run_from(
+        context.workspace, begin, params, names=_names(context), tell=context.tell, **options
+    )
+    ended = _ended(result)
+    began: list[Part] = [Line(f"started from run {begin.row.name}, in {os.path.relpath(place.top)}", "ok")]
+    began += [Line(remark, "warn") for remark in remarks]
+    data = {**result.to_json(), "from": begin.row.id, "folder": str(place.top), "remarks": list(remarks)}
+    return View([*began, *ended.parts], data, ended.status)
+
+
+def _described(request: Request, given: Mapping[str, Any] | None = None) -> View:
+    """Show what a notebook declares, and what a past run gave it."""
+    given = given or {}
+    texts = {p.name: repr(given[p.name]) if p.name in given else p.text for p in request.known}
     rows = [
         [
             Cell(p.name, "code"),
             Cell(str(p.kind)),
-            Cell(p.text or "must be given", "plain" if p.text else "warn"),
+            Cell(texts[p.name] or "must be given", "plain" if texts[p.name] else "warn"),
             Cell(p.help, "muted"),
         ]
         for p in request.known
@@ -259,7 +301,7 @@ def _described(notebook: str, kernel: str | None) -> View:
     columns = [Column("parameter"), Column("type"), Column("default"), Column("meaning")]
     empty = "No cell is tagged `parameters`: nothing can be given."
     data = [
-        {"name": p.name, "type": str(p.kind), "default": p.text or None, "help": p.help}
+        {"name": p.name, "type": str(p.kind), "default": texts[p.name] or None, "help": p.help}
         for p in request.known
     ]
     return View([Table(columns, rows, empty=empty)], {"notebook": request.relative, "parameters": data})
@@ -297,6 +339,7 @@ def _ended(result: JobResult) -> View:
 
 def _swept(result: SweepResult, metric: str | None) -> View:
     from provenote.compare import numbers
+    from provenote.compare.families import sweep_name
 
     state = result.sweep.state
     keys = list(dict.fromkeys(key for one in result.metrics for key in one))
@@ -337,7 +380,6 @@ def _entry(job: JobFolder, now: float) -> dict[str, Any] | None:
     state = job.state()
     status, reason = state.status
     return {
-    from provenote.compare.families import sweep_name
         "id": job.id,
         "kind": spec.kind,
         "sweep": spec.nonce if len(spec.nonce) == len(job.id) else None,

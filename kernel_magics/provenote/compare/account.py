@@ -27,6 +27,8 @@ class Account:
         Metric -> points ``(step, value)``.
     parent : Row or None
     children : list of Row
+    origin : str
+        Name of the run that its job started from, or its id where that run is not here.
     versions : list of (str, str)
         Model version or stage that names this run's commit, and what it is.
     pushed : tuple of str
@@ -46,6 +48,7 @@ class Account:
     pushed: tuple[str, ...] = ()
     packages: int = 0
     outputs: tuple[int, int, int] = field(default=(0, 0, 0))
+    origin: str = ""
 
 
 def gather(workspace: Workspace, row: Row) -> Account:
@@ -73,7 +76,14 @@ def gather(workspace: Workspace, row: Row) -> Account:
         pushed=tuple(pushed(workspace).get(row.commit, ())),
         packages=len(environments.packages(environments.text_of(workspace, row) or "")),
         outputs=_outputs(_file(workspace, row.commit, "executed.ipynb")),
+        origin=_origin(document, rows),
     )
+
+
+def _origin(document: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    job = document.get("job")
+    origin = str(job.get("from") or "") if isinstance(job, Mapping) else ""
+    return next((each.name for each in rows if each.id == origin), origin)
 
 
 def so_far(workspace: Workspace, row: Row) -> dict[str, Any]:

@@ -177,6 +177,7 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
             "plain" if row.reproduced else "muted",
         ),
         ("job of" if is_sweep(row.parent) else "child of", _parent(found), "code"),
+        ("started from", found.origin, "code"),
         ("children", _list([child.name for child in found.children]), "code"),
         ("executed", stored, "plain"),
         (

@@ -28,6 +28,7 @@ from provenote.jobs.spec import JobSpec
 from provenote.jobs.state import JobState
 
 if TYPE_CHECKING:
+    from provenote.jobs.again import Start
     from provenote.workspace import Workspace
 
 _LOOK_EVERY = 0.1  # seconds between two looks at a job's events
@@ -123,7 +124,10 @@ def check(path: str | os.PathLike[str], kernel: str | None = None, any_given: bo
     from provenote import workspace
 
     found = notebook.read(Path(path))
-    place = workspace.find(found.path.parent)
+    return _fit(workspace.find(found.path.parent), found, kernel, any_given)
+
+
+def _fit(place: Workspace, found: Notebook, kernel: str | None, any_given: bool) -> Request:
     known = found.parameters()
     if known is None and any_given and found.language not in ("python", "ipython"):
         raise UsageError(
@@ -185,6 +189,76 @@ def run_job(
     job = executor.submit(spec)
     state = follow(executor, job, spec.label, tell)
     return JobResult(job, state, spec)
+
+
+def run_from(
+    workspace: Workspace,
+    begin: Start,
+    given: Given = (),
+    *,
+    names: Mapping[str, Any] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    cell_timeout: float | None = None,
+    kernel: str | None = None,
+    label: str | None = None,
+    on: str = "local",
+    tell: Tell = silent,
+) -> tuple[JobResult, Workspace, tuple[str, ...]]:
+    """Run the notebook of a past run again, with its parameters but for those given, and wait for its end.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The present one.
+    begin : Start
+        What `provenote.jobs.again.find` found.
+    given : sequence of str or mapping
+        The parameters that change.
+    names, output, cell_timeout, on, tell
+        As for `run_job`.
+    kernel : str, optional
+        Kernel to use instead of the run's.
+    label : str, optional
+        Name of the new run; default: the past one's.
+
+    Returns
+    -------
+    result : JobResult
+    workspace : Workspace
+        Where the past run is restored, and the job worked.
+    remarks : tuple of str
+        What is not as it was for the past run.
+
+    Raises
+    ------
+    UsageError
+        If something about the request is wrong; nothing was made then.
+    """
+    from provenote.jobs.again import restored
+
+    request = from_run(workspace, begin, kernel, bool(given))
+    before = parameters.given(begin.given, request.known)
+    spec = request.spec(
+        {**before, **parameters.given(given, request.known, names)},
+        secrets.token_hex(8),
+        label=label or begin.row.label,
+        commit=commit(request),
+        cell_timeout=seconds(request, cell_timeout),
+        threads=cores(),
+        output=_output(request, output),
+        origin=begin.row.id,
+    )
+    place, remarks = restored(workspace, begin.row.id, spec.notebook, tell=tell)
+    executor = executors.get(place, on)
+    job = executor.submit(spec)
+    return JobResult(job, follow(executor, job, spec.label, tell), spec), place, remarks
+
+
+def from_run(
+    workspace: Workspace, begin: Start, kernel: str | None = None, any_given: bool = False
+) -> Request:
+    """Check that the notebook of a past run can run here as a job; raises as `check` does."""
+    return _fit(workspace, begin.notebook, kernel or begin.kernel, any_given)
 
 
 def prepare(
@@ -283,11 +357,16 @@ def retry(workspace: Workspace, job: JobFolder, tell: Tell = silent, on: str = "
     """
     spec, state = job.spec, job.state()
     if state.state == "succeeded":
-        again = f"provenote job run {spec.notebook}" if spec.kind == "notebook" else "provenote sweep"
+        source = f"--from {spec.origin[:8]}" if spec.origin else spec.notebook
+        again = f"provenote job run {source}" if spec.kind == "notebook" else "provenote sweep"
         raise Refused(f"job {job.id[:8]} has succeeded, there is nothing to retry", f"Run another: `{again}`")
     if not state.over:
         mend = f"Stop it first: `provenote job cancel {job.id[:8]}`"
         raise Refused(f"job {job.id[:8]} is going on", mend)
+    if spec.origin is not None:
+        from provenote.jobs.again import restored
+
+        workspace, _ = restored(workspace, spec.origin, spec.notebook, tell=tell)
     executor = executors.get(workspace, on)
     executor.submit(dataclasses.replace(spec, parent=state.parent))
     unit = "cells" if spec.kind == "notebook" else "jobs"
@@ -331,7 +410,8 @@ def _output(request: Request, asked: str | os.PathLike[str] | None) -> str | Non
         )
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist", f"Make it: `mkdir -p {path.parent}`")
-    if path.exists() and path.samefile(request.notebook.path):
+    own = request.notebook.path
+    if path.exists() and own.exists() and path.samefile(own):
         raise UsageError(
             "the output would overwrite the notebook that runs", "Choose another name for --output"
         )

@@ -63,7 +63,7 @@ def unique(workspace: Workspace, found: Restored) -> list[str]:
     known = _blobs(workspace, found.commit)
     for path in sorted(found.folder.rglob("*")):
         relative = path.relative_to(found.folder).as_posix()
-        if not path.is_file() or path.is_symlink() or _ours(relative):
+        if not path.is_file() or path.is_symlink() or ours(relative):
             continue
         if _blob(found.folder, path) in known or cache.locate(workspace.cache_dir, _md5(path)) is not None:
             continue
@@ -85,7 +85,7 @@ def _held(workspace: Workspace, commit: str) -> bool:
     return bool(held.strip())
 
 
-def _ours(relative: str) -> bool:
+def ours(relative: str) -> bool:
     """Whether we or a tool wrote it, so that it can be written again."""
     parts = relative.split("/")
     return (

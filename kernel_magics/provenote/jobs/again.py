@@ -1,0 +1,296 @@
+"""A job that starts from a past run: its notebook, its code and data, its parameters but for those changed.
+
+The run is restored to ``past/<run>`` first and the job works there, so that nothing differs from the run but
+what was asked for, and nothing of the present work is touched. Which notebook that is, and what it was given,
+is decided here from what the run kept:
+
+- of a job, the notebook that it ran and the values it was given;
+- else the saved notebook, where the run says that it equals what ran;
+- else the cells that were captured, in the order in which they ran.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenote.errors import UsageError
+from provenote.events import Tell, silent
+from provenote.jobs import notebook as notebooks
+from provenote.jobs.notebook import INJECTED, PARAMETERS, Notebook
+from provenote.jobs.parameters import Parameter, declared
+
+if TYPE_CHECKING:
+    from provenote.model import Row
+    from provenote.travel.restore import Outcome
+    from provenote.workspace import Workspace
+
+FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a job from a past run starts with.
+
+    Parameters
+    ----------
+    row : Row
+        The past run.
+    notebook : Notebook
+        The notebook that ran, under the path that it had.
+    given : dict
+        The values that the past run was given.
+    kernel : str or None
+        The kernel that the past run used, where that is known.
+    """
+
+    row: Row
+    notebook: Notebook
+    given: dict[str, Any]
+    kernel: str | None
+
+
+def find(workspace: Workspace, name: str) -> Start:
+    """Find what a job from a past run starts with; nothing is made yet.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    name : str
+        The run: name, label, id, or the start of its id or commit.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run, it still runs, or no notebook of it is known.
+    """
+    from provenote.stores import index
+
+    row = index.find(workspace, name)
+    if row.commit is None:
+        raise UsageError(
+            f"run {row.name} still runs, so nothing can start from it yet",
+            "See how far it is: `provenote jobs`",
+        )
+    document = index.document(workspace, row.commit)
+    relative, content = _kept(workspace, row, document)
+    found = notebooks.parse(workspace.dvc_root / relative, content)
+    job = _job(document)
+    kernel = job.get("kernel")
+    values = given(found, job.get("given"), found.parameters() or [])
+    return Start(row, found, values, kernel if isinstance(kernel, str) else found.kernel)
+
+
+def restored(
+    workspace: Workspace, run: str, notebook: str, *, tell: Tell = silent
+) -> tuple[Workspace, tuple[str, ...]]:
+    """Restore a run for a job that works there.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    run : str
+        The run.
+    notebook : str
+        POSIX path of the notebook from the DVC root; its folder is the working directory of the job.
+    tell : Tell
+        Where progress goes.
+
+    Returns
+    -------
+    workspace : Workspace
+        The restored one.
+    remarks : tuple of str
+        What is not as it was for the past run.
+    """
+    from provenote import workspace as workspaces
+    from provenote.stores import index
+    from provenote.travel import restore
+
+    row = index.find(workspace, run)
+    outcome = restore.restore(workspace, row.name, tell=tell)
+    place = workspaces.find(outcome.folder / workspace.prefix)
+    (place.dvc_root / notebook).parent.mkdir(parents=True, exist_ok=True)
+    return place, _remarks(row, outcome)
+
+
+def given(found: Notebook, values: Any, known: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the values that a past run was given. Pure.
+
+    Parameters
+    ----------
+    found : Notebook
+        The notebook that ran.
+    values : object
+        ``job.given`` of its ``run.json``; anything else than a map says nothing, and then a cell that plain
+        papermill injected tells.
+    known : sequence of Parameter
+        What the notebook declares. Other names are left out.
+    """
+    if not isinstance(values, Mapping):
+        values = {}
+        for cell in found.data["cells"]:
+            if INJECTED in _tags(cell):
+                values = {p.name: p.default for p in declared(notebooks.text(cell)) if p.text}
+    return {p.name: _typed(p, values[p.name]) for p in known if p.name in values}
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    """Return a value that has been JSON: NaN and infinity travel there as text."""
+    if isinstance(value, str) and value in ("nan", "inf", "-inf") and not parameter.kind.takes_text():
+        return float(value)
+    return value
+
+
+# ---------------------------------------------------------------------- what the run kept
+
+
+def _kept(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Return the notebook that ran: its path from the DVC root, and its bytes.
+
+    Raises
+    ------
+    UsageError
+        If the run kept none.
+    """
+    from provenote.git import trees
+    from provenote.git.command import blobs
+    from provenote.stores import runs
+
+    job = _job(document)
+    repo = trees.repository(workspace.common_dir)
+    commit = str(row.commit)
+    name = _inside(job.get("notebook")) or _inside(document.get("notebook"))
+    blob = job.get("blob")
+    if name and isinstance(blob, str) and len(blob) in (40, 64):
+        content = next(blobs(workspace.top, [blob]), None)
+        if content is not None and notebooks.blob(content) == blob:
+            return name, content
+    path = f"{workspace.prefix}/{name}".lstrip("/") if name else ""
+    saved = trees.content(repo, trees.tree(repo, commit), path) if path else None
+    if name and saved is not None and document.get("disk") == "same":
+        return name, saved
+    executed = runs.file(repo, commit, "executed.ipynb")
+    if executed is not None:
+        return name or "executed.ipynb", replayed(executed, saved, document.get("linearity") == "rerun")
+    raise UsageError(*_without(row, document))
+
+
+def _without(row: Row, document: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what a run without a notebook was, and what can be done."""
+    if _job(document).get("sweep") or document.get("kind") == "sweep":
+        return (
+            f"run {row.name} is a sweep, not one notebook",
+            "Start from one of its runs: `provenote runs -A`",
+        )
+    command = document.get("command")
+    what = f"ran {' '.join(map(str, command))}" if isinstance(command, list) and command else "kept no cells"
+    return (
+        f"run {row.name} {what}, and no notebook of it is known",
+        f"Go back to it, and run that there: `provenote restore {row.name}`",
+    )
+
+
+def replayed(executed: bytes, saved: bytes | None, last_only: bool) -> bytes:
+    """Return the captured cells as a notebook that runs from top to bottom as they did. Pure.
+
+    Parameters
+    ----------
+    executed : bytes
+        The captured cells, in the order in which they ran.
+    saved : bytes or None
+        The saved notebook of that time: it knows which cell is tagged ``parameters``.
+    last_only : bool
+        Whether only the last execution of each cell counts (linearity ``rerun``).
+
+    Returns
+    -------
+    bytes
+        Without executions that failed or ran nothing: what they left behind is not known.
+    """
+    data = json.loads(executed)
+    tagged = _tagged(saved)
+    cells = [cell for cell in data["cells"] if _replays(cell)]
+    if last_only:
+        last = {_true_id(cell): place for place, cell in enumerate(cells)}
+        cells = [cell for place, cell in enumerate(cells) if last[_true_id(cell)] == place]
+    if not any(PARAMETERS in _tags(cell) for cell in cells):
+        first = next((cell for cell in cells if _true_id(cell) in tagged), None)
+        if first is not None:
+            first.setdefault("metadata", {})["tags"] = [PARAMETERS]
+    return notebooks.dump({**data, "cells": cells})
+
+
+def _facts(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    facts = cell.get("metadata", {}).get("provenote")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _replays(cell: Mapping[str, Any]) -> bool:
+    if cell.get("cell_type") != "code":
+        return True
+    facts = _facts(cell)
+    return facts.get("ok") is not False and facts.get("counts") is not False
+
+
+def _true_id(cell: Mapping[str, Any]) -> str:
+    return str(_facts(cell).get("cell") or cell.get("id"))
+
+
+def _tagged(saved: bytes | None) -> set[str]:
+    """Return the ids of the cells of a saved notebook that are tagged ``parameters``."""
+    try:
+        cells = json.loads(saved or b"{}").get("cells", [])
+        return {str(cell["id"]) for cell in cells if PARAMETERS in _tags(cell) and cell.get("id")}
+    except (ValueError, AttributeError, TypeError):
+        return set()
+
+
+def _tags(cell: Mapping[str, Any]) -> list[str]:
+    tags = cell.get("metadata", {}).get("tags")
+    return tags if isinstance(tags, list) else []
+
+
+def _job(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    job = document.get("job")
+    return job if isinstance(job, Mapping) else {}
+
+
+def _inside(name: Any) -> str | None:
+    """Return a path if it is one inside the project: a run may be a colleague's."""
+    if not isinstance(name, str) or not name.endswith(".ipynb") or os.path.isabs(name):
+        return None
+    plain = os.path.normpath(name)
+    return None if plain.split(os.sep)[0] in ("..", ".git", ".dvc") else Path(plain).as_posix()
+
+
+def _remarks(row: Row, outcome: Outcome) -> tuple[str, ...]:
+    """Say what is not as it was."""
+    remarks = [f"{path}: its bytes are neither here nor on a remote" for path in outcome.absent]
+    if outcome.environment:
+        few = "; ".join(outcome.environment[:FEW])
+        more = f" and {len(outcome.environment) - FEW} more" if len(outcome.environment) > FEW else ""
+        remarks.append(f"this environment is another one than the run's: {few}{more}")
+    changed = _changed(outcome, str(row.commit))
+    if changed:
+        few = ", ".join(changed[:FEW])
+        more = f" and {len(changed) - FEW} more" if len(changed) > FEW else ""
+        remarks.append(f"changed in {os.path.relpath(outcome.folder)} since it was restored: {few}{more}")
+    if row.linearity == "out-of-order":
+        remarks.append("its cells ran out of order; the job runs them in that order")
+    return tuple(remarks)
+
+
+def _changed(outcome: Outcome, commit: str) -> list[str]:
+    """Return the files of a restored run that are not as the run had them."""
+    from provenote.git.command import git
+    from provenote.travel.remove import ours
+
+    listed = git(outcome.folder, "diff", "--name-only", "--no-renames", "-z", commit)
+    listed += git(outcome.folder, "ls-files", "--others", "--exclude-standard", "-z")
+    names = {os.fsdecode(name) for name in listed.split(b"\0") if name}
+    return sorted(name for name in names if not ours(name))
