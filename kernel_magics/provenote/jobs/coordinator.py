@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provenote.jobs import executor as executors
@@ -53,6 +54,7 @@ def children(sweep: JobSpec) -> list[JobSpec]:
             threads=sweep.threads,
             env=sweep.env,
             parent=sweep.id,
+            on=sweep.on,
             sweep=name,
         )
         for given in sweep.jobs
@@ -72,7 +74,8 @@ def run_sweep(folder: JobFolder, sweep: JobSpec, queued: JobState) -> Outcome:
     folder.append({"state": "running", "cells": len(sweep.jobs)})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: folder.ask_cancel())
-    return _work(folder, sweep, executors.get(workspace.find()))
+    sweep = replace(sweep, on=queued.on)
+    return _work(folder, sweep, executors.get(workspace.find(), sweep.on))
 
 
 def _work(folder: JobFolder, sweep: JobSpec, executor: Executor) -> Outcome:

@@ -229,8 +229,7 @@ def create(home: Path, spec: JobSpec) -> tuple[JobFolder, int | None]:
             nascent.path.mkdir(parents=True)
             (nascent.path / "spec.json").write_bytes(spec.canonical())
             lease = nascent.lease()
-            nascent.append({"state": "queued", "attempt": 1, "parent": spec.parent})
-            nascent.attempt(1).mkdir()
+            queue(nascent, spec, 1)
             nascent.path.rename(folder.path)
             return folder, lease
         except OSError as error:
@@ -252,9 +251,21 @@ def create(home: Path, spec: JobSpec) -> tuple[JobFolder, int | None]:
         return folder, None
     with contextlib.suppress(FileNotFoundError):
         (folder.path / "cancel").unlink()
-    folder.append({"state": "queued", "attempt": state.attempt + 1, "parent": spec.parent})
-    folder.attempt(state.attempt + 1).mkdir(exist_ok=True)
+    queue(folder, spec, state.attempt + 1)
     return folder, lease
+
+
+def queue(folder: JobFolder, spec: JobSpec, attempt: int) -> None:
+    """Begin an attempt: the job is queued, and the attempt's folder is there.
+
+    Raises
+    ------
+    WorldError, OSError
+        If the disk refuses.
+    """
+    where = {} if spec.on == specs.LOCAL else {"on": spec.on}
+    folder.append({"state": "queued", "attempt": attempt, "parent": spec.parent, **where})
+    folder.attempt(attempt).mkdir(exist_ok=True)
 
 
 def listing(home: Path) -> list[JobFolder]:

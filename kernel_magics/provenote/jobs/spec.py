@@ -24,6 +24,9 @@ THREAD_VARIABLES = (
 # Fields that older specifications lack: left out while empty, so that what names a job stays the same.
 _LATER = ("origin", "sweep")
 
+_QUEUED = ("parent", "on")  # said when a job is queued: another time it may be otherwise
+LOCAL = "local"
+
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
@@ -58,6 +61,8 @@ class JobSpec:
     parent : str or None
         Id of the sweep, or of the run, that this job's run belongs to. It is said when the job is queued, and
         is no part of what names it.
+    on : str
+        Where it runs, as ``--on`` says it. Said when the job is queued too, and no part of what names it.
     sweep : dict
         For a job of a sweep, what names the sweep in the run: ``label``, ``axes``, ``size``.
     nonce : str
@@ -89,6 +94,7 @@ class JobSpec:
     jobs: tuple[dict[str, Any], ...] = ()
     parallel: int = 1
     origin: str | None = None
+    on: str = LOCAL
     sweep: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,7 +104,7 @@ class JobSpec:
 
     def canonical(self) -> bytes:
         """Return the canonical JSON form: sorted keys, no spaces, ASCII, one trailing line break."""
-        names = [field.name for field in dataclasses.fields(self) if field.name != "parent"]
+        names = [field.name for field in dataclasses.fields(self) if field.name not in _QUEUED]
         plain = {"schema": SCHEMA, **{name: _encode(getattr(self, name)) for name in names}}
         for name in _LATER:
             if not plain[name]:

@@ -53,6 +53,8 @@ class JobState:
         of the executed one, from 0), ``id``, ``ename``, ``evalue``.
     parent : str or None
         Id of the sweep or run that this attempt's run belongs to.
+    on : str
+        Where this attempt runs, as ``--on`` says it.
     run, name, commit : str or None
         Id, name and commit of its run.
     output : str or None
@@ -75,6 +77,7 @@ class JobState:
     line: str = ""
     failed_cell: Mapping[str, Any] | None = None
     parent: str | None = None
+    on: str = "local"
     run: str | None = None
     name: str | None = None
     commit: str | None = None
@@ -104,7 +107,8 @@ def apply(state: JobState, event: Mapping[str, Any]) -> JobState:
     word = event.get("state")
     if word == "queued":
         number, parent = int(event.get("attempt", 1)), event.get("parent")
-        return JobState(attempt=number, queued=time, updated=time, parent=parent)
+        where = event.get("on", "local")
+        return JobState(attempt=number, queued=time, updated=time, parent=parent, on=where)
     if state.over and state.state != "lost":
         return state  # what is over stays as it ended; a late line of a dying process cannot revive it
     change: dict[str, Any] = {"updated": time}
