@@ -51,8 +51,8 @@ export function nextOrder(order: IOrder, column: Column): IOrder {
 }
 
 /**
- * The lines to show. Runs that belong to another one (jobs of a sweep) stand folded below it; a filter shows
- * every run that matches on its own line.
+ * The lines to show. Runs that belong to another one stand folded below it, those of a sweep, which is no run,
+ * below a line made of them; a filter shows every run that matches on its own line.
  */
 export function linesOf(runs: ReadonlyMap<string, IRun>, choice: IChoice, metric: string | null): ILine[] {
   const order = comparator(choice.order, metric);
@@ -65,13 +65,19 @@ export function linesOf(runs: ReadonlyMap<string, IRun>, choice: IChoice, metric
   const top: IRun[] = [];
   for (const run of all) {
     const parent = topOf(run, runs);
-    const family = families.get(parent.id);
-    if (parent === run) {
+    const sweep = sweepOf(parent);
+    const family = families.get(sweep ?? parent.id);
+    if (sweep === null && parent === run) {
       top.push(run);
     } else if (family) {
       family.push(run);
     } else {
-      families.set(parent.id, [run]);
+      families.set(sweep ?? parent.id, [run]);
+    }
+  }
+  for (const [id, family] of families) {
+    if (!runs.has(id)) {
+      top.push(sweepLine(id, family, order, choice.order.column === 'metric'));
     }
   }
   return top.sort(order).flatMap((run): ILine[] => {
@@ -98,6 +104,35 @@ function topOf(run: IRun, runs: ReadonlyMap<string, IRun>): IRun {
     seen.add(parent.id);
     top = parent;
   }
+}
+
+/** The id of the sweep that a run is a job of: 64 hexadecimal digits, which no run's id has. */
+export function sweepOf(run: IRun): string | null {
+  return run.parent !== null && /^[0-9a-f]{64}$/.test(run.parent) ? run.parent : null;
+}
+
+/** The line of a sweep, in the form of a run. Sorted by a metric it stands where its first run would stand. */
+function sweepLine(id: string, runs: IRun[], order: (a: IRun, b: IRun) => number, byMetric: boolean): IRun {
+  const jobs = runs.filter(run => run.parent === id);
+  const ended = jobs.map(run => run.ended);
+  return {
+    ...jobs[0],
+    id,
+    name: `sweep-${id.slice(0, 8)}`,
+    status: jobs.map(run => run.status).sort((a, b) => RANKS.indexOf(a) - RANKS.indexOf(b))[0],
+    reason: null,
+    started: Math.min(...jobs.map(run => run.started)),
+    ended: ended.includes(null) ? null : Math.max(...ended.map(Number)),
+    params: {},
+    metrics: byMetric ? [...jobs].sort(order)[0].metrics : {},
+    tags: [],
+    starred: false,
+    notes: [],
+    linearity: jobs.find(run => run.linearity !== 'linear')?.linearity ?? 'linear',
+    reproduced: null,
+    parent: null,
+    commit: null
+  };
 }
 
 const RANKS = ['running', 'queued', 'failed', 'killed', 'finished'];

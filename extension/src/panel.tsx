@@ -157,7 +157,7 @@ function Runs({ model, load, trans }: IRunsProps): JSX.Element {
           now={now}
           trans={trans}
           onSelect={setSelected}
-          onOpen={() => setDetailed(true)}
+          onOpen={(id: string) => (state.runs.has(id) ? setDetailed(true) : fold(id))}
           onClose={close}
           onFilter={() => input.current?.focus()}
           onOrder={(column: Column) => setOrder(nextOrder(order, column))}

@@ -63,6 +63,26 @@ test('runs that belong to another one are folded below it, at any depth', () => 
   expect(ids(runs, { filter: 'job' })).toEqual(['job2', 'job1']);
 });
 
+test('the jobs of a sweep, which is no run, are folded below a line made of them', () => {
+  const sweep = '5a'.repeat(32);
+  const runs = [
+    run('lone', { started: 1, metrics: { m: 2 } }),
+    run('job1', { started: 2, ended: 9, parent: sweep, label: 'train', metrics: { m: 3 } }),
+    run('job2', { started: 3, ended: null, parent: sweep, label: 'train', status: 'running', metrics: { m: 1 } }),
+    run('job3', { started: 4, parent: sweep, label: 'train', status: 'failed' }),
+    run('inner', { started: 5, parent: 'job1' })
+  ];
+  const [line, ...rest] = linesOf(known(...runs), PLAIN, 'm');
+  expect(rest.map(other => other.run.id)).toEqual(['lone']);
+  expect(line).toMatchObject({ children: 4, open: false, level: 1 });
+  const made = { id: sweep, name: 'sweep-5a5a5a5a', label: 'train', status: 'running', started: 2, ended: null };
+  expect(line.run).toMatchObject({ ...made, metrics: {}, parent: null, commit: null });
+  expect(ids(runs, { opened: new Set([sweep]) })).toEqual([sweep, 'inner', 'job3', 'job2', 'job1', 'lone']);
+  const least = { column: 'metric', descending: false } as const;
+  expect(ids(runs, { order: least }, 'm')).toEqual([sweep, 'lone']);
+  expect(ids(runs, { order: { ...least, descending: true } }, 'm')).toEqual([sweep, 'lone']);
+});
+
 test('a circle of parents loses no run', () => {
   expect(ids([run('a', { parent: 'b' }), run('b', { parent: 'a' }), run('c', { parent: 'c' })]).sort()).toEqual([
     'a',
