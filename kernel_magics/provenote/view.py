@@ -94,10 +94,14 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How a text differs from the first one's: for each other that differs, its heading and its lines."""
+    """How a text differs from the first one's: for each other that differs, its heading and its lines.
+
+    ``base`` is the first one's heading and whole text, for a face that has room to set them side by side.
+    """
 
     columns: Sequence[tuple[str, Sequence[Stroke]]]
     caption: str = ""
+    base: tuple[str, Sequence[Stroke]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,32 @@ def test_a_changed_line_says_what_of_it_changed() -> None:
     assert all(not stroke.spans for stroke in texts.strokes("nothing alike", "x = compute()"))
 
 
+@given(LINES, LINES)
+def test_folding_a_whole_diff_is_the_short_one(old: list[str], new: list[str]) -> None:
+    one, other = "\n".join(old), "\n".join(new)
+    whole = texts.strokes(one, other, context=None)
+    assert texts.folded(whole) == texts.strokes(one, other)
+
+
+@given(LINES, LINES, LINES)
+def test_the_first_text_stands_whole_beside_the_others(
+    old: list[str], one: list[str], two: list[str]
+) -> None:
+    base = "\n".join(old)
+    others = [texts.strokes(base, "\n".join(new), context=None) for new in (one, two)]
+    found = texts.based(base, others)
+    assert [stroke.text for stroke in found] == base.splitlines()
+    gone = [sum(stroke.sign == "-" for stroke in other) for other in others]
+    assert max(gone) <= sum(stroke.sign == "-" for stroke in found) <= sum(gone)
+
+
+def test_a_page_with_room_sets_the_first_text_beside_the_others() -> None:
+    other = [Stroke("-", "a = 1"), Stroke("+", "a = 2")]
+    page = html.render(View([Changes([("B", other)], "Cell 1", ("A", [Stroke("-", "a = 1")]))]))
+    assert page.count("a = 1") == 2 and '<div class="pn-a"><div class="pn-k">A</div>' in page
+    assert "@container" in page
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_spans_are_stretches_of_their_line_in_order(old: str, new: str) -> None:
     for stroke in texts.edited([old], [new]):
@@ -94,7 +120,7 @@ PARTS = [
 def test_a_page_shows_signs_and_pictures_and_runs_nothing() -> None:
     page = html.render(View(PARTS))
     assert "<script" not in page and "onload" not in page and "onerror" not in page and "\x1b" not in page
-    assert '<span class="pn-new">+ &lt;script&gt;' in page and '<span class="pn-old">- old</span>' in page
+    assert '<span class="pn-new">+ &lt;script&gt;' in page and '<span class="pn-old">- old\n</span>' in page
     assert page.count("<img ") == 2 and page.count("no picture") == 2
     assert "data:image/svg+xml;base64," in page
 

@@ -10,7 +10,7 @@ from provenote.compare import numbers
 from provenote.compare.cells import Aligned, Notebooks, output_strokes, pictures_differ, source_strokes
 from provenote.compare.notebooks import NotebookCell, Output, picture_bytes
 from provenote.compare.sides import Side
-from provenote.compare.texts import counts
+from provenote.compare.texts import BESIDE, based, counts
 from provenote.view import Beside, Cell, Changes, Facts, Image, Line, Part, Stroke
 
 CELLS = 60
@@ -113,10 +113,10 @@ def _cell_parts(found: Notebooks, row: Aligned, sides: Sequence[Side], room: int
     for place, (side, cell) in enumerate(zip(sides, row.cells, strict=True)):
         status = found.status(row, place) if place else "same"
         if status in ("edited", "added", "removed"):
-            shown = source_strokes(base, cell)
+            shown = source_strokes(base, cell, whole=_short(base, cell))
             sources.append((f"{_head(side)}: {_WORDS[status]} {counts(shown)}".strip(), shown))
         if status in ("edited", "outputs"):
-            shown = output_strokes(base, cell)
+            shown = output_strokes(base, cell, whole=_short(base, cell))
             if shown:
                 outputs.append((f"{_head(side)}: {counts(shown)}", shown))
             elif base and cell and _forms(base) != _forms(cell):
@@ -126,9 +126,12 @@ def _cell_parts(found: Notebooks, row: Aligned, sides: Sequence[Side], room: int
             lines.append(
                 Line(f"{caption}: moved in {_head(side)}, from {(was or 0) + 1} to {(now or 0) + 1}")
             )
-    made: list[Part] = [Changes(sources, caption)] if sources else []
+    head = _head(sides[0])
+    made: list[Part] = []
+    if sources:
+        made.append(Changes(sources, caption, _base(head, base.source if base else "", sources)))
     if outputs:
-        made.append(Changes(outputs, f"{caption}, output"))
+        made.append(Changes(outputs, f"{caption}, output", _base(head, base.text if base else "", outputs)))
     used = 0
     if pictures_differ(row.cells):
         for beside in _pictures(row.cells, sides, caption):
@@ -139,6 +142,22 @@ def _cell_parts(found: Notebooks, row: Aligned, sides: Sequence[Side], room: int
             used += size
             made.append(beside)
     return [*made, *lines], used
+
+
+def _short(*cells: NotebookCell | None) -> bool:
+    """Tell whether cells and what they put out are short enough to be set whole beside each other."""
+    texts = [text for cell in cells if cell is not None for text in (cell.source, cell.text)]
+    return all(text.count("\n") < BESIDE for text in texts)
+
+
+def _base(
+    heading: str, text: str, others: Sequence[tuple[str, Sequence[Stroke]]]
+) -> tuple[str, Sequence[Stroke]] | None:
+    """Return the baseline's own text for a face that has room for it."""
+    found = [strokes for _, strokes in others]
+    if not text or any(stroke.sign == "@" for strokes in found for stroke in strokes):
+        return None
+    return heading, based(text, found)
 
 
 def _forms(cell: NotebookCell) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from provenote.compare.notebooks import NotebookCell
-from provenote.compare.texts import rising, strokes
+from provenote.compare.texts import CONTEXT, rising, strokes
 from provenote.view import Stroke
 
 NEAR = 40
@@ -262,14 +262,19 @@ def _aligned(row: dict[int, Pair], notebooks: Sequence[Sequence[NotebookCell] | 
     )
 
 
-def source_strokes(old: NotebookCell | None, new: NotebookCell | None) -> list[Stroke]:
-    """Return how a source changed; of a cell that is new or gone, all its lines."""
-    return strokes(old.source if old else "", new.source if new else "")
+def source_strokes(
+    old: NotebookCell | None, new: NotebookCell | None, *, whole: bool = False
+) -> list[Stroke]:
+    """Return how a source changed, of a cell that is new or gone all its lines; ``whole``: all of any."""
+    context = None if whole else CONTEXT
+    return strokes(old.source if old else "", new.source if new else "", context=context)
 
 
-def output_strokes(old: NotebookCell | None, new: NotebookCell | None) -> list[Stroke]:
-    """Return how the text of a cell's outputs changed."""
-    return strokes(old.text if old else "", new.text if new else "")
+def output_strokes(
+    old: NotebookCell | None, new: NotebookCell | None, *, whole: bool = False
+) -> list[Stroke]:
+    """Return how the text of a cell's outputs changed; ``whole``: also the lines that did not."""
+    return strokes(old.text if old else "", new.text if new else "", context=None if whole else CONTEXT)
 
 
 def pictures_differ(cells: Iterable[NotebookCell | None]) -> bool:

@@ -86,6 +86,15 @@ def changes(workspace: Workspace, base: Side, other: Side) -> CodeChanges:
     workspace : Workspace
     base, other : Side
     """
+    import pygit2
+
+    try:
+        return _changes(workspace, base, other)
+    except (KeyError, pygit2.GitError):  # of a shallow or partial clone, some objects are elsewhere
+        return CodeChanges(unknown="some of the files are not in this clone")
+
+
+def _changes(workspace: Workspace, base: Side, other: Side) -> CodeChanges:
     from provenote.git import trees
 
     repo = trees.repository(workspace.common_dir)

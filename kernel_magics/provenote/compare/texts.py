@@ -26,6 +26,8 @@ WORK = 4_000_000
 """Lines of the one times lines of the other that are matched; beyond, the middle counts as replaced."""
 
 
+BESIDE = 60
+"""Lines of a text up to which it is set whole beside the other."""
 LIKE = 0.4
 """The share of words that two lines must have in common to be forms of one line."""
 _WORD = re.compile(r"\w+|\s+|.", re.S)
@@ -163,6 +165,43 @@ def _strokes(old: list[str], new: list[str], context: int | None) -> Iterator[St
         same = i2 - i1 - before - after
         yield Stroke("@", f"{same:,} lines the same")
         yield from (Stroke(" ", shortened(line)) for line in old[i2 - after : i2])
+
+
+def folded(found: Sequence[Stroke], context: int = CONTEXT) -> list[Stroke]:
+    """Leave out the lines that are the same and far from any that differs."""
+    near = [place for place, stroke in enumerate(found) if stroke.sign != " "]
+    made: list[Stroke] = []
+    left = 0
+    for place, stroke in enumerate(found):
+        at = bisect_left(near, place)
+        close = any(abs(place - other) <= context for other in near[max(0, at - 1) : at + 1])
+        if close and left:
+            made += [found[place - 1]] if left == 1 else [Stroke("@", f"{left:,} lines the same")]
+        left = 0 if close else left + 1
+        if close:
+            made.append(stroke)
+    if left:
+        made += [found[-1]] if left == 1 else [Stroke("@", f"{left:,} lines the same")]
+    return made
+
+
+def based(text: str, others: Sequence[Sequence[Stroke]]) -> list[Stroke]:
+    """Return a whole text, marking the lines that another one lacks or has in another form.
+
+    Parameters
+    ----------
+    text : str
+    others : sequence of sequence of Stroke
+        How others differ from it, with all lines.
+    """
+    marked: dict[int, Stroke] = {}
+    for found in others:
+        at = 0
+        for stroke in found:
+            if stroke.sign == "-":
+                marked.setdefault(at, stroke)
+            at += stroke.sign != "+"
+    return [marked.get(at, Stroke(" ", shortened(line))) for at, line in enumerate(text.splitlines())]
 
 
 def edited(old: Sequence[str], new: Sequence[str]) -> list[Stroke]:

@@ -107,15 +107,22 @@ def picture(part: Picture) -> str:
 
 
 def _changes(changes: Changes) -> str:
-    """Return a text that differs: one column of lines for each run, each line with its sign."""
-    names = {"+": ' class="pn-new"', "-": ' class="pn-old"', " ": "", "@": ' class="pn-gap"'}
-    columns = []
-    for heading, strokes in changes.columns:
-        lines = "\n".join(
-            f"<span{names[stroke.sign]}>{stroke.sign} {_spanned(stroke)}</span>" for stroke in strokes
-        )
-        columns.append(f'<div><div class="pn-k">{text(heading)}</div><pre class="pn-p">{lines}</pre></div>')
-    return f'{_caption(changes.caption)}<div class="pn-v">{"".join(columns)}</div>'
+    """Return a text that differs: one column of lines for each run, each line with its sign.
+
+    Where there is room the first one's text stands beside them, and the lines that are gone only there.
+    """
+    base = _column(*changes.base, "pn-a") if changes.base else ""
+    columns = "".join(_column(heading, strokes, "pn-o") for heading, strokes in changes.columns)
+    wide = " pn-w" if changes.base else ""
+    return f'{_caption(changes.caption)}<div class="pn-q"><div class="pn-v{wide}">{base}{columns}</div></div>'
+
+
+def _column(heading: str, strokes: Sequence[Stroke], name: str) -> str:
+    signs = {"+": ' class="pn-new"', "-": ' class="pn-old"', " ": "", "@": ' class="pn-gap"'}
+    lines = "".join(
+        f"<span{signs[stroke.sign]}>{stroke.sign} {_spanned(stroke)}\n</span>" for stroke in strokes
+    )
+    return f'<div class="{name}"><div class="pn-k">{text(heading)}</div><pre class="pn-p">{lines}</pre></div>'
 
 
 def _spanned(stroke: Stroke) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from provenote.compare.texts import folded
 from provenote.render.legible import middle, visible
 from provenote.render.roles import MARKS
 from provenote.view import Beside, Cell, Changes, Facts, Mark, Part, Picture, Stroke, Table, Text
@@ -124,7 +125,7 @@ def _changes(changes: Changes) -> str:
 
 def _diff(strokes: Sequence[Stroke]) -> str:
     lines = []
-    for stroke in strokes:
+    for stroke in folded(strokes):
         shown = visible(stroke.text)
         lines.append(f"@@ {shown} @@" if stroke.sign == "@" else f"{stroke.sign}{shown}")
     return "\n".join(lines)

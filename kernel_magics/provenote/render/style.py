@@ -74,7 +74,9 @@ padding:6px 8px;font-size:12px}
 .pn .pn-k{padding:2px 8px;font-size:11px;color:var(--pn-text2);background:var(--pn-head);
 border-bottom:1px solid var(--pn-line)}
 .pn.pn .pn-v pre.pn-p{padding:4px 0;overflow-x:auto;line-height:1.35}
-.pn .pn-v pre.pn-p span{display:inline-block;min-width:100%;padding:0 8px}
+.pn .pn-v pre.pn-p{display:grid}.pn .pn-v pre.pn-p span{display:block;padding:0 8px}
+.pn .pn-q{container-type:inline-size}.pn .pn-a{display:none}
+@container (min-width:860px){.pn .pn-w>.pn-a{display:block}.pn.pn .pn-w>.pn-o .pn-old{display:none}}
 .pn .pn-new{background:var(--pn-new-bg)}.pn .pn-old{background:var(--pn-old-bg)}
 .pn .pn-new b,.pn .pn-old b{font-weight:600;background:var(--pn-new-in)}
 .pn .pn-old b{background:var(--pn-old-in)}

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from provenote.compare.texts import folded
 from provenote.render.legible import cells, middle, padded, visible
 from provenote.render.roles import ANSI, MARKS
 from provenote.view import Beside, Cell, Changes, Facts, Line, Mark, Part, Picture, Role, Table, Text, View
@@ -174,7 +175,7 @@ class _Pen:
         found = [paint(visible(changes.caption), "strong", self.color)] if changes.caption else []
         for heading, strokes in changes.columns:
             found.append(self.muted(f"  {visible(heading)}"))
-            for stroke in strokes:
+            for stroke in folded(strokes):
                 text = f"  {stroke.sign} {visible(stroke.text)}".rstrip()
                 found.append(paint(text, roles[stroke.sign], self.color))
         return found
