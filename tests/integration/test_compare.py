@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import subprocess
 
@@ -390,3 +391,60 @@ def test_the_command_of_a_script_is_told_that_of_a_kernel_is_not(repo, capsys, m
     about = {item["key"]: item["values"] for item in found}
     assert about["command"] == ["train.py --depth=0", None]
     assert about["order of cells"] == ["linear", "unknown"]
+
+
+def test_files_that_are_in_no_clone_are_said_to_be_unknown(repo, capsys):
+    (repo / "code.py").write_text("a = 1\n")
+    one = log()
+    (repo / "code.py").write_text("a = 2\n")
+    two = log()
+    commit = index.find(workspace.find(), two).commit
+    blob = git("rev-parse", f"{commit}:code.py").strip()
+    (repo / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    found = data(capsys, one, two)
+    assert found["code"][0]["unknown"] == "some of the files are not in this clone"
+    assert "some of the files are not in this clone" in told(capsys, one, two)
+
+
+def test_odd_records_of_a_run_are_compared_as_far_as_they_go(repo, capsys, monkeypatch):
+    """A record made by a later version, or by hand, may hold anything."""
+    one, two = log(params={"a": 1}), log(params={"a": 2})
+    document = index.document
+    odd = {
+        "reads": [
+            3,
+            {},
+            {"path": "../../etc/passwd", "md5": "0" * 32, "size": "many"},
+            {"path": 1, "md5": 2},
+        ],
+        "machine": [1],
+        "extra": None,
+        "stale_modules": [{"module": "a"}, "b"],
+        "artifacts": {"x": None, "y": {"size": None}},
+        "omitted": [None, {"path": "a.csv", "why": "data"}],
+        "command": None,
+        "evidence": 3,
+        "snapshot": "lost",
+    }
+    monkeypatch.setattr(index, "document", lambda *given: document(*given) | odd)
+    assert data(capsys, one, two)["params"][0]["values"] == [1, 2]
+    assert "its snapshot is lost" in told(capsys, one, two)
+
+
+def test_names_of_files_that_are_no_text(repo, capsys):
+    one = log()
+    name = os.fsencode(str(repo)) + b"/\xff\x1b[31m.py"
+    with open(name, "w") as file:
+        file.write("a = 1\n")
+    two = log()
+    (file,) = data(capsys, one, two)["code"][0]["files"]
+    assert file["path"] == "\\xff\x1b[31m.py" and file["status"] == "added"
+    assert r"\x1b[31m.py" in told(capsys, one, two)
+
+
+@pytest.mark.parametrize("words", [[], ["--all"], ["--json"], ["--json", "--all"]])
+def test_a_value_of_any_kind_can_be_shown(repo, capsys, words):
+    kinds = [None, True, "", "NaN", -0.0, 1e300, 10**30, [], [1, [2]], {"a": {}}, "\ud800", "é" * 500]
+    one = log(params={f"k{n}": value for n, value in enumerate(kinds)})
+    two = log(params={f"k{n}": value for n, value in enumerate(reversed(kinds))})
+    assert told(capsys, one, two, *words)
