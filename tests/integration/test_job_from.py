@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernels import Kernel
 
 import provenote
 from provenote import cli, data, workspace
@@ -176,3 +177,23 @@ def test_facts_of_a_run_from_nowhere_are_shown_by_id(repo: Path, past: str) -> N
         pair for part in verb.function(Context(), new).parts if isinstance(part, Facts) for pair in part.pairs
     ]
     assert dict(facts)["started from"].text == origin
+
+
+def test_a_run_of_an_open_notebook_is_the_start_of_a_job(repo: Path) -> None:
+    """The cells count as they ran, not as they were saved; the saved file tells which has the parameters."""
+    path = repo / "open.ipynb"
+    write(path, code("depth = 1", "p", "parameters"), code("pass", "t"))
+    with Kernel(path) as kernel:
+        kernel.run("%load_ext provenote", "l")
+        kernel.run("depth = 3", "p")
+        kernel.run("1 / 0", "x")
+        kernel.run("%%track live\nimport provenote\nprovenote.current_run().log(twice=2 * depth)", "t")
+    place = workspace.find()
+    (row,) = [row for row in index.rows(place)[0] if row.label == "live"]
+    assert row.metrics == {"twice": 6}
+    same = index.find(place, job(from_=row.name).data["name"])
+    other = index.find(place, job(from_=row.name, params=["depth=8"], name="deeper").data["name"])
+    assert (same.metrics, other.metrics) == ({"twice": 6}, {"twice": 16})
+    assert (same.label, other.label) == ("live", "deeper")
+    document = index.document(place, str(other.commit))
+    assert document["notebook"] == "open.ipynb" and document["disk"] == "differs"

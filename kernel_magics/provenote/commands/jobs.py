@@ -270,12 +270,12 @@ def _from_run(context: Context, run: str, params: Sequence[str], describe: bool,
     """Run the notebook of a past run as a job."""
     import os
 
-    from provenote.jobs import again, launch
+    from provenote.jobs import again
 
     begin = again.find(context.workspace, run)
     if describe:
-        return _described(launch.from_run(context.workspace, begin, options["kernel"]), begin.given)
-    result, place, remarks = launch.run_from(
+        return _described(again.request_of(context.workspace, begin, options["kernel"]), begin.given)
+    result, place, remarks = again.run(
         context.workspace, begin, params, names=_names(context), tell=context.tell, **options
     )
     ended = _ended(result)

@@ -2,27 +2,24 @@
 
 The run is restored to ``past/<run>`` first and the job works there, so that nothing differs from the run but
 what was asked for, and nothing of the present work is touched. Which notebook that is, and what it was given,
-is decided here from what the run kept:
-
-- of a job, the notebook that it ran and the values it was given;
-- else the saved notebook, where the run says that it equals what ran;
-- else the cells that were captured, in the order in which they ran.
+is decided from what the run kept (`provenote.jobs.replay`).
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenote.errors import UsageError
 from provenote.events import Tell, silent
+from provenote.jobs import executor as executors
+from provenote.jobs import launch, parameters, replay
 from provenote.jobs import notebook as notebooks
-from provenote.jobs.notebook import INJECTED, PARAMETERS, Notebook
-from provenote.jobs.parameters import Parameter, declared
+from provenote.jobs.local import cores
+from provenote.jobs.notebook import Notebook
 
 if TYPE_CHECKING:
     from provenote.model import Row
@@ -77,11 +74,11 @@ def find(workspace: Workspace, name: str) -> Start:
             "See how far it is: `provenote jobs`",
         )
     document = index.document(workspace, row.commit)
-    relative, content = _kept(workspace, row, document)
+    relative, content = replay.kept(workspace, row, document)
     found = notebooks.parse(workspace.dvc_root / relative, content)
-    job = _job(document)
+    job = replay.job_of(document)
     kernel = job.get("kernel")
-    values = given(found, job.get("given"), found.parameters() or [])
+    values = replay.given(found, job.get("given"), found.parameters() or [])
     return Start(row, found, values, kernel if isinstance(kernel, str) else found.kernel)
 
 
@@ -118,154 +115,72 @@ def restored(
     return place, _remarks(row, outcome)
 
 
-def given(found: Notebook, values: Any, known: Sequence[Parameter]) -> dict[str, Any]:
-    """Return the values that a past run was given. Pure.
+def run(
+    workspace: Workspace,
+    begin: Start,
+    given: launch.Given = (),
+    *,
+    names: Mapping[str, Any] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    cell_timeout: float | None = None,
+    kernel: str | None = None,
+    label: str | None = None,
+    on: str = "local",
+    tell: Tell = silent,
+) -> tuple[launch.JobResult, Workspace, tuple[str, ...]]:
+    """Run the notebook of a past run again, with its parameters but for those given, and wait for its end.
 
     Parameters
     ----------
-    found : Notebook
-        The notebook that ran.
-    values : object
-        ``job.given`` of its ``run.json``; anything else than a map says nothing, and then a cell that plain
-        papermill injected tells.
-    known : sequence of Parameter
-        What the notebook declares. Other names are left out.
-    """
-    if not isinstance(values, Mapping):
-        values = {}
-        for cell in found.data["cells"]:
-            if INJECTED in _tags(cell):
-                values = {p.name: p.default for p in declared(notebooks.text(cell)) if p.text}
-    return {p.name: _typed(p, values[p.name]) for p in known if p.name in values}
+    workspace : Workspace
+        The present one.
+    begin : Start
+        What `find` found.
+    given : sequence of str or mapping
+        The parameters that change.
+    names, output, cell_timeout, on, tell
+        As for `provenote.jobs.launch.run_job`.
+    kernel : str, optional
+        Kernel to use instead of the run's.
+    label : str, optional
+        Name of the new run; default: the past one's.
 
-
-def _typed(parameter: Parameter, value: Any) -> Any:
-    """Return a value that has been JSON: NaN and infinity travel there as text."""
-    if isinstance(value, str) and value in ("nan", "inf", "-inf") and not parameter.kind.takes_text():
-        return float(value)
-    return value
-
-
-# ---------------------------------------------------------------------- what the run kept
-
-
-def _kept(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Return the notebook that ran: its path from the DVC root, and its bytes.
+    Returns
+    -------
+    result : launch.JobResult
+    workspace : Workspace
+        Where the past run is restored, and the job worked.
+    remarks : tuple of str
+        What is not as it was for the past run.
 
     Raises
     ------
     UsageError
-        If the run kept none.
+        If something about the request is wrong; nothing was made then.
     """
-    from provenote.git import trees
-    from provenote.git.command import blobs
-    from provenote.stores import runs
-
-    job = _job(document)
-    repo = trees.repository(workspace.common_dir)
-    commit = str(row.commit)
-    name = _inside(job.get("notebook")) or _inside(document.get("notebook"))
-    blob = job.get("blob")
-    if name and isinstance(blob, str) and len(blob) in (40, 64):
-        content = next(blobs(workspace.top, [blob]), None)
-        if content is not None and notebooks.blob(content) == blob:
-            return name, content
-    path = f"{workspace.prefix}/{name}".lstrip("/") if name else ""
-    saved = trees.content(repo, trees.tree(repo, commit), path) if path else None
-    if name and saved is not None and document.get("disk") == "same":
-        return name, saved
-    executed = runs.file(repo, commit, "executed.ipynb")
-    if executed is not None:
-        return name or "executed.ipynb", replayed(executed, saved, document.get("linearity") == "rerun")
-    raise UsageError(*_without(row, document))
-
-
-def _without(row: Row, document: Mapping[str, Any]) -> tuple[str, str]:
-    """Say what a run without a notebook was, and what can be done."""
-    if _job(document).get("sweep") or document.get("kind") == "sweep":
-        return (
-            f"run {row.name} is a sweep, not one notebook",
-            "Start from one of its runs: `provenote runs -A`",
-        )
-    command = document.get("command")
-    what = f"ran {' '.join(map(str, command))}" if isinstance(command, list) and command else "kept no cells"
-    return (
-        f"run {row.name} {what}, and no notebook of it is known",
-        f"Go back to it, and run that there: `provenote restore {row.name}`",
+    request = request_of(workspace, begin, kernel, bool(given))
+    before = parameters.given(begin.given, request.known)
+    spec = request.spec(
+        {**before, **parameters.given(given, request.known, names)},
+        secrets.token_hex(8),
+        label=label or begin.row.label,
+        commit=launch.commit(request),
+        cell_timeout=launch.seconds(request, cell_timeout),
+        threads=cores(),
+        output=launch.output_path(request, output),
+        origin=begin.row.id,
     )
+    place, remarks = restored(workspace, begin.row.id, spec.notebook, tell=tell)
+    executor = executors.get(place, on)
+    job = executor.submit(spec)
+    return launch.JobResult(job, launch.follow(executor, job, spec.label, tell), spec), place, remarks
 
 
-def replayed(executed: bytes, saved: bytes | None, last_only: bool) -> bytes:
-    """Return the captured cells as a notebook that runs from top to bottom as they did. Pure.
-
-    Parameters
-    ----------
-    executed : bytes
-        The captured cells, in the order in which they ran.
-    saved : bytes or None
-        The saved notebook of that time: it knows which cell is tagged ``parameters``.
-    last_only : bool
-        Whether only the last execution of each cell counts (linearity ``rerun``).
-
-    Returns
-    -------
-    bytes
-        Without executions that failed or ran nothing: what they left behind is not known.
-    """
-    data = json.loads(executed)
-    tagged = _tagged(saved)
-    cells = [cell for cell in data["cells"] if _replays(cell)]
-    if last_only:
-        last = {_true_id(cell): place for place, cell in enumerate(cells)}
-        cells = [cell for place, cell in enumerate(cells) if last[_true_id(cell)] == place]
-    if not any(PARAMETERS in _tags(cell) for cell in cells):
-        first = next((cell for cell in cells if _true_id(cell) in tagged), None)
-        if first is not None:
-            first.setdefault("metadata", {})["tags"] = [PARAMETERS]
-    return notebooks.dump({**data, "cells": cells})
-
-
-def _facts(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    facts = cell.get("metadata", {}).get("provenote")
-    return facts if isinstance(facts, Mapping) else {}
-
-
-def _replays(cell: Mapping[str, Any]) -> bool:
-    if cell.get("cell_type") != "code":
-        return True
-    facts = _facts(cell)
-    return facts.get("ok") is not False and facts.get("counts") is not False
-
-
-def _true_id(cell: Mapping[str, Any]) -> str:
-    return str(_facts(cell).get("cell") or cell.get("id"))
-
-
-def _tagged(saved: bytes | None) -> set[str]:
-    """Return the ids of the cells of a saved notebook that are tagged ``parameters``."""
-    try:
-        cells = json.loads(saved or b"{}").get("cells", [])
-        return {str(cell["id"]) for cell in cells if PARAMETERS in _tags(cell) and cell.get("id")}
-    except (ValueError, AttributeError, TypeError):
-        return set()
-
-
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    tags = cell.get("metadata", {}).get("tags")
-    return tags if isinstance(tags, list) else []
-
-
-def _job(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    job = document.get("job")
-    return job if isinstance(job, Mapping) else {}
-
-
-def _inside(name: Any) -> str | None:
-    """Return a path if it is one inside the project: a run may be a colleague's."""
-    if not isinstance(name, str) or not name.endswith(".ipynb") or os.path.isabs(name):
-        return None
-    plain = os.path.normpath(name)
-    return None if plain.split(os.sep)[0] in ("..", ".git", ".dvc") else Path(plain).as_posix()
+def request_of(
+    workspace: Workspace, begin: Start, kernel: str | None = None, any_given: bool = False
+) -> launch.Request:
+    """Check that the notebook of a past run can run here; raises as `provenote.jobs.launch.check` does."""
+    return launch.fit(workspace, begin.notebook, kernel or begin.kernel, any_given)
 
 
 def _remarks(row: Row, outcome: Outcome) -> tuple[str, ...]:

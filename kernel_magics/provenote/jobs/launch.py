@@ -28,7 +28,6 @@ from provenote.jobs.spec import JobSpec
 from provenote.jobs.state import JobState
 
 if TYPE_CHECKING:
-    from provenote.jobs.again import Start
     from provenote.workspace import Workspace
 
 _LOOK_EVERY = 0.1  # seconds between two looks at a job's events
@@ -124,10 +123,11 @@ def check(path: str | os.PathLike[str], kernel: str | None = None, any_given: bo
     from provenote import workspace
 
     found = notebook.read(Path(path))
-    return _fit(workspace.find(found.path.parent), found, kernel, any_given)
+    return fit(workspace.find(found.path.parent), found, kernel, any_given)
 
 
-def _fit(place: Workspace, found: Notebook, kernel: str | None, any_given: bool) -> Request:
+def fit(place: Workspace, found: Notebook, kernel: str | None, any_given: bool) -> Request:
+    """Check that a notebook that was read can run as a job; arguments and errors as for `check`."""
     known = found.parameters()
     if known is None and any_given and found.language not in ("python", "ipython"):
         raise UsageError(
@@ -191,76 +191,6 @@ def run_job(
     return JobResult(job, state, spec)
 
 
-def run_from(
-    workspace: Workspace,
-    begin: Start,
-    given: Given = (),
-    *,
-    names: Mapping[str, Any] | None = None,
-    output: str | os.PathLike[str] | None = None,
-    cell_timeout: float | None = None,
-    kernel: str | None = None,
-    label: str | None = None,
-    on: str = "local",
-    tell: Tell = silent,
-) -> tuple[JobResult, Workspace, tuple[str, ...]]:
-    """Run the notebook of a past run again, with its parameters but for those given, and wait for its end.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        The present one.
-    begin : Start
-        What `provenote.jobs.again.find` found.
-    given : sequence of str or mapping
-        The parameters that change.
-    names, output, cell_timeout, on, tell
-        As for `run_job`.
-    kernel : str, optional
-        Kernel to use instead of the run's.
-    label : str, optional
-        Name of the new run; default: the past one's.
-
-    Returns
-    -------
-    result : JobResult
-    workspace : Workspace
-        Where the past run is restored, and the job worked.
-    remarks : tuple of str
-        What is not as it was for the past run.
-
-    Raises
-    ------
-    UsageError
-        If something about the request is wrong; nothing was made then.
-    """
-    from provenote.jobs.again import restored
-
-    request = from_run(workspace, begin, kernel, bool(given))
-    before = parameters.given(begin.given, request.known)
-    spec = request.spec(
-        {**before, **parameters.given(given, request.known, names)},
-        secrets.token_hex(8),
-        label=label or begin.row.label,
-        commit=commit(request),
-        cell_timeout=seconds(request, cell_timeout),
-        threads=cores(),
-        output=_output(request, output),
-        origin=begin.row.id,
-    )
-    place, remarks = restored(workspace, begin.row.id, spec.notebook, tell=tell)
-    executor = executors.get(place, on)
-    job = executor.submit(spec)
-    return JobResult(job, follow(executor, job, spec.label, tell), spec), place, remarks
-
-
-def from_run(
-    workspace: Workspace, begin: Start, kernel: str | None = None, any_given: bool = False
-) -> Request:
-    """Check that the notebook of a past run can run here as a job; raises as `check` does."""
-    return _fit(workspace, begin.notebook, kernel or begin.kernel, any_given)
-
-
 def prepare(
     path: str | os.PathLike[str],
     given: Given = (),
@@ -293,7 +223,7 @@ def prepare(
         commit=commit(request),
         cell_timeout=seconds(request, cell_timeout),
         threads=cores(),
-        output=_output(request, output),
+        output=output_path(request, output),
     )
 
 
@@ -400,7 +330,14 @@ def seconds(request: Request, asked: float | None) -> float:
     return float(limit)
 
 
-def _output(request: Request, asked: str | os.PathLike[str] | None) -> str | None:
+def output_path(request: Request, asked: str | os.PathLike[str] | None) -> str | None:
+    """Return where a copy of the executed notebook goes, once it is sure that it can go there.
+
+    Raises
+    ------
+    UsageError
+        If it cannot.
+    """
     if asked is None:
         return None
     path = Path(asked).absolute()
