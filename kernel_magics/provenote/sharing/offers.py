@@ -105,6 +105,12 @@ def offer(
         answers.add(_offer(remote, many, _patterns(many), left))
     for start in range(0, len(rest), BATCH):
         part = rest[start : start + BATCH]
+        if len(part) > FEW and all(each.new is None for each in part):
+            # One by one, a remote writes its whole list of refs anew for each that it deletes.
+            whole = _offer(remote, part, _words(part), left, together=True)
+            if whole.taken:
+                answers.add(whole)
+                continue
         answers.add(_offer(remote, part, _words(part), left))
     return answers
 
