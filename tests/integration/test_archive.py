@@ -434,3 +434,17 @@ def test_where_a_run_was_pushed_is_shown(
     assert "pushed to" in capsys.readouterr().out
     assert main(["runs", "-A"]) == 0
     assert "All pushed to origin." in capsys.readouterr().out
+
+
+def test_loose_refs_of_many_baselines_are_packed(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "LOOSE_LIMIT", 5)
+    (first,) = log("first").values()
+    packed = repo / ".git" / "packed-refs"
+    for number in range(8):  # one run on each of many baselines
+        git(repo, "update-ref", runs.ref_name(f"{number:040x}", "plain"), first)
+    base = git(repo, "rev-parse", "HEAD").strip()
+    runs._pack(repo / ".git", base, everywhere=False)
+    assert not packed.exists()
+    runs._pack(repo / ".git", base, everywhere=True)
+    assert packed.read_text().count("refs/exps/") == 9
+    assert len(refs_of(repo)) == 9

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 REFS = "refs/exps"
 LIVE_REFS = "refs/provenote/live"
 TRAILER = "Provenote-Overlay"
-LOOSE_LIMIT = 500  # loose refs of one baseline, beyond which we pack them
+LOOSE_LIMIT = 500  # loose refs, beyond which we pack them
 _RESERVED = frozenset({"stash", "apply", "celery", "exec", "temp"})
 
 
@@ -156,7 +156,7 @@ def publish(
     except (OSError, KeyError) as error:
         raise _unwritable(error, meta) from error
     shutil.rmtree(folder, ignore_errors=True)
-    _pack(common_dir, meta["baseline"])
+    _pack(common_dir, meta["baseline"], everywhere=meta["id"].startswith("0"))
     return name, commit
 
 
@@ -326,15 +326,29 @@ def _files(
     return files
 
 
-def _pack(common_dir: Path, baseline: str) -> None:
-    """Pack refs once a baseline has many loose ones: each would cost a file read in every listing."""
-    folder = common_dir / REFS / baseline[:2] / baseline[2:]
-    try:
-        loose = len(os.listdir(folder))
-    except OSError:
-        return
-    if loose > LOOSE_LIMIT:
+def _pack(common_dir: Path, baseline: str, *, everywhere: bool) -> None:
+    """Pack refs once there are many loose ones: each would cost a file read in every listing.
+
+    Most runs stand on few baselines, so the run's own is looked at; one run in sixteen looks at all of them.
+    """
+    own = common_dir / REFS / baseline[:2] / baseline[2:]
+    if _loose(own) > LOOSE_LIMIT or (everywhere and _loose_anywhere(common_dir) > LOOSE_LIMIT):
         git_run(common_dir, "pack-refs", "--all")
+
+
+def _loose(folder: Path | str) -> int:
+    try:
+        return len(os.listdir(folder))
+    except OSError:
+        return 0
+
+
+def _loose_anywhere(common_dir: Path) -> int:
+    try:
+        outer = [entry.path for entry in os.scandir(common_dir / REFS) if entry.is_dir()]
+        return sum(_loose(f"{path}/{name}") for path in outer for name in os.listdir(path))
+    except OSError:  # somebody packs them just now
+        return 0
 
 
 def close_dead(common_dir: Path, home: Path) -> list[tuple[live.LiveRun, str | None]]:
