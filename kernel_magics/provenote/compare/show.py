@@ -69,7 +69,6 @@ def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
         "children": [child.name for child in found.children],
         "versions": [{"name": version, "is": what} for version, what in found.versions],
         "pushed": list(found.pushed),
-        "pushed": list(found.pushed),
     }
     return View(parts_of(found, now, pictures), data, more={"account": found})
 
@@ -190,7 +189,6 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
         ("commit", row.commit[:12] if row.commit else "", "code"),
         ("pushed to", ", ".join(found.pushed), "plain"),
         ("id", row.id, "code"),
-        ("pushed to", ", ".join(found.pushed), "plain"),
     ]
     titles = {
         "started": numbers.full_time(row.started),
@@ -201,7 +199,6 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
     return [(name, Cell(text, role, titles.get(name, ""))) for name, text, role in facts if text]
 
 
-def _metrics(found: Account, pictures: bool) -> Table:
 def _parent(found: Account) -> str:
     parent = found.row.parent or ""
     if is_sweep(parent):
@@ -209,6 +206,7 @@ def _parent(found: Account) -> str:
     return found.parent.name if found.parent else parent
 
 
+def _metrics(found: Account, pictures: bool) -> Table:
     metrics = columns.flat(found.row.metrics)
     rows = []
     for key, value in metrics.items():
