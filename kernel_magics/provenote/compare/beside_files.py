@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from provenote.compare import numbers
 from provenote.compare.code import CodeChanges, FileChange
@@ -101,13 +100,17 @@ def _item(item: DataItem, sides: Sequence[Side]) -> Table:
         if any(cell.text not in ("", numbers.NONE) for cell in cells):
             lines.append([Cell(name), *cells])
 
-    def of(say: Any) -> list[Cell]:
+    def of(say: Callable[[DataSeen], str]) -> list[Cell]:
+        """Return what is said of each version; what is as the baseline's is muted."""
+        base = versions[0]
         return [
-            Cell(numbers.NONE, "muted") if one is None else _against(say(one), versions[0], say)
-            for one in versions
+            Cell(numbers.NONE, "muted")
+            if one is None
+            else Cell(say(one), "muted" if place and base is not None and say(base) == say(one) else "plain")
+            for place, one in enumerate(versions)
         ]
 
-    line("version", [_version(one, versions[0]) for one in versions])
+    line("version", [_version(one) for one in versions])
     line("asked for", of(lambda one: one.rev[:12] if len(one.rev) == 40 else one.rev))
     line("size", of(lambda one: numbers.size(one.size)))
     line("files", of(lambda one: "" if one.nfiles is None else f"{one.nfiles:,}"))
@@ -127,11 +130,7 @@ def _item(item: DataItem, sides: Sequence[Side]) -> Table:
     return Table(made, lines, caption=f"Data, {item.path} {word}")
 
 
-def _against(text: str, base: DataSeen | None, say: Any) -> Cell:
-    return Cell(text, "muted" if base is not None and say(base) == text else "plain")
-
-
-def _version(one: DataSeen | None, base: DataSeen | None) -> Cell:
+def _version(one: DataSeen | None) -> Cell:
     if one is None:
         return Cell("not read", "muted")
     text = one.md5[:12] + ("" if one.read else ", tracked")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from provenote.compare.numbers import ARROWS, direction, number, text
-from provenote.render.plots import axes_at, canvas, leading, plain, png
+from provenote.render.plots import HUGE, axes_at, canvas, leading, plain, png
 from provenote.render.roles import LIGHT, MARKERS, SERIES
 from provenote.view import Picture
 
@@ -88,6 +88,7 @@ def scatter(params: Sequence[Axis], metric: Axis) -> Picture | None:
         _frame(field, f"{metric.heading} by {param.heading}", "y")
         pairs = zip(param.values, metric.values, strict=True)
         points = [(x, y) for x, y in pairs if x is not None and y is not None]
+        points = [(x, y) for x, y in points if abs(x) < HUGE and abs(y) < HUGE]
         field.plot(*zip(*points, strict=True), "o", color=SERIES[0], markersize=4.5, alpha=0.65)
         field.margins(0.06, 0.1)
         if param.words:
@@ -98,10 +99,9 @@ def scatter(params: Sequence[Axis], metric: Axis) -> Picture | None:
 
 def _finite(value: Any) -> float | None:
     figure = number(value)
-    try:
-        return float(figure) if figure is not None and math.isfinite(figure) else None
-    except OverflowError:
-        return None
+    return (
+        float(figure) if figure is not None and abs(figure) < HUGE else None
+    )  # neither of NaN nor of infinity
 
 
 def _scale(field: Axes, key: str, values: Mapping[int, float], names: Sequence[str]) -> None:

@@ -24,6 +24,8 @@ MOST = 6
 """Curves in one picture; those whose name tells which way is better come first."""
 POINTS = 2000
 """Points drawn of one curve: of more, the least and greatest of each stretch."""
+HUGE = 1e304
+"""Numbers of which the span of two may overflow."""
 _INCH = 100.0  # pixels in the layout; the file has twice as many
 _WIDE, _HIGH = 380.0, 138.0  # pixels of one curve with its words
 
@@ -100,16 +102,15 @@ def leading(series: Mapping[str, Any]) -> list[str]:
 
 
 def finite(points: Sequence[tuple[Any, Any]]) -> list[tuple[float, float]]:
-    """Return points as numbers, thinned to `POINTS`; a value that is no finite number becomes NaN."""
+    """Return points as numbers, thinned to `POINTS`; a value that is no finite number becomes NaN.
+
+    So does one from `HUGE` on, since matplotlib cannot span two of them; a step so large is passed over.
+    """
     found = []
     for step, value in points:
         x, y = number(step), number(value)
-        if x is None or y is None:
-            continue
-        try:
-            found.append((float(x), float(y) if math.isfinite(y) else math.nan))
-        except OverflowError:
-            continue
+        if x is not None and y is not None and abs(x) < HUGE:
+            found.append((float(x), float(y) if abs(y) < HUGE else math.nan))
     if sum(not math.isnan(y) for _, y in found) < 2:
         return []
     return thinned(found, POINTS)
