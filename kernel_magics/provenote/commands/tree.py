@@ -29,11 +29,13 @@ JOURNEYS = {
     "runs": "runs show",
     "compare": "compare report",
     "travel": "restore",
+    "reproducing": "reproduce",
     "environment": "env",
     "sharing": "star unstar tag untag note undo sync",
     "keeping": "archive unarchive pin unpin gc storage",
     "data": "data",
     "jobs": "job sweep jobs",
+    "triggers": "tick",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
     "models verify audit policy",
 }

@@ -115,6 +115,10 @@ class Table:
             raise NotStrict(f"{name!r} in {self._place} must be {word}")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether the map holds this key, whatever its value."""
+        return name in self._values
+
     def text(self, name: str, pattern: re.Pattern[str] | None = None, *, default: str = _MISSING) -> str:
         """Return a text, of this form where one is given."""
         value: str = self._get(name, default, str, "a text")
