@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
 UNSTARTED = 30.0, 86_400.0
-"""Seconds after which, and within which, a claim whose job was never made is taken up again: its timer died."""
+"""Seconds after which, and within which, a claim whose job was never made is taken up again."""
 
 State = Literal["armed", "fired", "due", "waiting", "missed", "idle", "wrong", "claimed"]
 
