@@ -197,3 +197,19 @@ def test_a_run_of_an_open_notebook_is_the_start_of_a_job(repo: Path) -> None:
     assert (same.label, other.label) == ("live", "deeper")
     document = index.document(place, str(other.commit))
     assert document["notebook"] == "open.ipynb" and document["disk"] == "differs"
+
+
+def test_a_job_tells_what_its_notebook_imports_and_not_its_supervisor(repo: Path) -> None:
+    joined = "import provenote, yaml\nwith provenote.track() as run:\n    run.log(acc=1)"
+    write(repo / "plain.ipynb", code("import yaml", "a"))
+    write(repo / "joined.ipynb", code(joined, "a"))
+    git("add", "--all")
+    git("commit", "-qm", "n")
+    place = workspace.find()
+    kept = []
+    for name in ("plain.ipynb", "joined.ipynb"):
+        row = index.find(place, job(name).data["name"])
+        kept.append(index.document(place, str(row.commit))["extra"]["imported"])
+    assert kept[0] == ["pyyaml"]
+    assert {"pyyaml", "ipykernel"} <= set(kept[1])
+    assert not any("papermill" in names for names in kept)

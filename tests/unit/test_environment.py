@@ -221,3 +221,16 @@ def test_modules_are_found_without_top_level_txt(tmp_path):
     assert imports._modules(str(path)) == {"odd", "single", "_fast"}
     (path / "top_level.txt").write_text("odd\n")
     assert imports._modules(str(path)) == {"odd"}
+
+
+def test_the_packages_that_cells_name_are_found(tmp_path):
+    locked = environment.lock()
+    cells = [
+        "%load_ext provenote\nimport numpy as np, os\nfrom sklearn.linear_model import Ridge",
+        "if True:\n    %matplotlib inline\n    import yaml",
+        "from . import mine\nimport nothing_of_that_name",
+        "this is no Python",
+        "!pip list",
+    ]
+    expected = {"numpy", "pyyaml", "scikit-learn"}
+    assert set(imports.named(cells, locked, tmp_path)) == expected & set(locked.packages)

@@ -138,9 +138,20 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         except (ProvenoteError, OSError) as error:  # the run is what it is; only its copy is missing
             outcome.error = as_error(error)
     outcome.facts["output"] = str(output)
-    run.record({"extra": {"cells": recorder.cells}})
+    run.record({"extra": {"cells": recorder.cells, **_imported(run, recorder)}})
     end_run(run, outcome)
     return outcome
+
+
+def _imported(run: ActiveRun, recorder: JobRecorder) -> dict[str, Any]:
+    """Return the packages that the notebook imported: where its kernel told none, those its cells name."""
+    from provenote.stores import live
+    from provenote.tracking import environment, imports
+
+    if recorder.executed is None or "imported" in live.read_events(run.folder).extra:
+        return {}
+    sources = [notebooks.text(cell) for cell in recorder.executed["cells"] if cell["cell_type"] == "code"]
+    return {"imported": list(imports.named(sources, environment.lock(), run.workspace.home))}
 
 
 def _source(top: Path, path: Path, spec: JobSpec) -> Notebook:

@@ -428,7 +428,7 @@ def start(
     appender = live.create(place.home, meta)
     run = ActiveRun(meta, appender, place, joined=False)
     run._above = above
-    return _activate(run, params, settings)
+    return _activate(run, params, settings, kind == "job")
 
 
 def _meta(
@@ -488,17 +488,21 @@ def _user() -> str | None:
         return None
 
 
-def _activate(run: ActiveRun, params: Mapping[str, Any] | None, settings: config.Settings) -> ActiveRun:
+def _activate(
+    run: ActiveRun, params: Mapping[str, Any] | None, settings: config.Settings, supervised: bool = False
+) -> ActiveRun:
+    """Open a run; ``supervised``: its code runs in another process, whose imports this one cannot tell."""
     from provenote.tracking import environment, imports, resources
 
     sampler = resources.Sampler(run.workspace.dvc_root, lambda figures: run.record({"resources": figures}))
     sampler.start()
     run.at_end(lambda: run.record({"resources": sampler.stop()}))
-    run.at_end(
-        lambda: run.record(
-            {"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}
+    if not supervised:
+        run.at_end(
+            lambda: run.record(
+                {"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}
+            )
         )
-    )
     if settings.autolog:
         from provenote.tracking import autolog
 

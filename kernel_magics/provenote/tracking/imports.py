@@ -7,10 +7,13 @@ kept beside its lock.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import os
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from provenote.tracking.environment import Lock, distributions, normalized, this, write
@@ -54,6 +57,40 @@ def imported(locked: Lock, home: Path | None = None) -> tuple[str, ...]:
     _seen.clear()
     _seen[key] = tuple(sorted(found))
     return _seen[key]
+
+
+def named(sources: Iterable[str], locked: Lock, home: Path | None = None) -> tuple[str, ...]:
+    """Name the distributions that code imports by name; what these import in turn is not among them.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        Cells of a notebook that ran in another process. Magics are passed over, and what is no Python.
+    locked : Lock
+    home : Path, optional
+        As for `imported`.
+
+    Returns
+    -------
+    tuple of str
+        Normalized names, sorted; each is a key of ``locked.packages``.
+    """
+    modules: set[str] = set()
+    for source in sources:
+        code = re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            for node in ast.walk(ast.parse(code)):
+                if isinstance(node, ast.Import):
+                    modules.update(alias.name.partition(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    modules.add(node.module.partition(".")[0])
+    modules -= sys.stdlib_module_names
+    found = {name for module in modules if (name := normalized(module)) in locked.packages}
+    unknown = [module for module in modules if normalized(module) not in locked.packages]
+    if unknown:
+        table = _providers(locked, home)
+        found.update(table[module] for module in unknown if table.get(module) in locked.packages)
+    return tuple(sorted(found))
 
 
 def _is_library(file: str, library: str) -> bool:
