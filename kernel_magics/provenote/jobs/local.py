@@ -1,4 +1,4 @@
-"""Jobs on this machine: one supervisor process for each, in a session of its own."""
+"""Jobs on this machine: one supervisor process for each, in a session of its own, warm or cold."""
 
 from __future__ import annotations
 
@@ -39,27 +39,10 @@ class LocalExecutor:
         if lease is None:
             return folder.id
         attempt = folder.attempt(folders.Tail(folder).state_as_written().attempt)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "provenote.jobs.supervisor",
-            str(folder.path),
-            "--lease",
-            str(lease),
-        ]
         try:
             with (attempt / "log.txt").open("ab") as log:
-                self._children[folder.id] = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=(self._workspace.dvc_root / spec.notebook).parent,
-                    env=environment(spec),
-                    pass_fds=[lease],
-                    start_new_session=True,  # Ctrl-C in the terminal reaches us only, and we ask it to stop
-                )
+                if not self._forked(spec, folder, log.fileno(), lease):
+                    self._children[folder.id] = self._started(spec, folder, log.fileno(), lease)
         except OSError as error:
             folder.append({"state": "failed", "reason": f"its supervisor could not start: {error.strerror}"})
             raise WorldError(
@@ -68,6 +51,57 @@ class LocalExecutor:
         finally:
             os.close(lease)
         return folder.id
+
+    def _forked(self, spec: JobSpec, folder: folders.JobFolder, log: int, lease: int) -> bool:
+        """Fork the supervisor from a process that has its imports behind it, if there is such a way."""
+        from provenote import config
+        from provenote.jobs import warm
+
+        if not config.load(self._workspace.dvc_root).warm_kernels:
+            return False
+        env = environment(spec)
+        of_zygote = {name: value for name, value in env.items() if name not in THREAD_VARIABLES}
+        request = {"folder": str(folder.path), "cwd": str(self._place(spec)), "env": env, "owned": False}
+        # It begins when it has read a byte that is sent once: were two asked for, because the answer of the
+        # first was lost, one of them would find the end of the pipe and leave.
+        hears, says = os.pipe()
+        try:
+            wish = warm.Wish("supervisor", (sys.executable, "-P"), of_zygote)
+            line, _ = warm.fork(wish, request, [log, log, lease, hears])
+            os.write(says, b"1")
+        except warm.NotWarm as error:
+            os.write(log, f"This job's supervisor was started cold: {error}.\n".encode())
+            return False
+        finally:
+            os.close(says)
+            os.close(hears)
+        line.close()
+        return True
+
+    def _started(
+        self, spec: JobSpec, folder: folders.JobFolder, log: int, lease: int
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "provenote.jobs.supervisor",
+                str(folder.path),
+                "--lease",
+                str(lease),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=self._place(spec),
+            env=environment(spec),
+            pass_fds=[lease],
+            start_new_session=True,  # Ctrl-C in the terminal reaches us only, and we ask it to stop
+        )
+
+    def _place(self, spec: JobSpec) -> Path:
+        return (self._workspace.dvc_root / spec.notebook).parent
 
     def status(self, job: str) -> JobState:
         """Return how far it is; a job that nobody works for any more is ``lost``."""

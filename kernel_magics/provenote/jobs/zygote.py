@@ -172,7 +172,7 @@ class Zygote:
             sources = [wake, *self._askers]
             if not self._leaving:
                 sources.append(self._listener.fileno())
-            ready, _, _ = select.select(sources, [], [], _LOOK_EVERY)
+            ready, _, _ = select.select(sources, [], [], min(_LOOK_EVERY, self._idle))
             if wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake, 4096)
