@@ -33,6 +33,7 @@ def job_run(
     params: list[str] | None = None,
     output: str | None = None,
     timeout: float | None = None,
+    notebook_timeout: float | None = None,
     kernel: str | None = None,
     name: str | None = None,
     describe: bool = False,
@@ -57,6 +58,8 @@ def job_run(
         Where a copy of the executed notebook goes.
     timeout : float
         Seconds one cell may take.
+    notebook_timeout : float
+        Seconds the whole notebook may take.
     kernel : str
         Kernel to use instead of the notebook's own.
     name : str
@@ -79,6 +82,7 @@ def job_run(
             describe,
             output=output,
             cell_timeout=timeout,
+            timeout=notebook_timeout,
             kernel=kernel,
             label=name,
         )
@@ -92,6 +96,7 @@ def job_run(
         names=_names(context),
         output=output,
         cell_timeout=timeout,
+        timeout=notebook_timeout,
         kernel=kernel,
         label=name,
         tell=context.tell,
@@ -105,37 +110,58 @@ def sweep(
     notebook: str,
     *,
     grid: list[str] | None = None,
+    random: int | None = None,
+    seed: int | None = None,
+    from_: str | None = None,
     params: list[str] | None = None,
+    until: str | None = None,
     max_parallel: int | None = None,
     metric: str | None = None,
     timeout: float | None = None,
+    notebook_timeout: float | None = None,
     kernel: str | None = None,
     name: str | None = None,
+    again: bool = False,
 ) -> View:
     """Run a notebook once for each combination of values.
 
-    `-g depth=4,6,8 -g lr=0.05,0.1` is six jobs. Values with commas stand in a JSON list, as in
-    `-g 'columns=["a,b", "c"]'`. Each job computes with cores / parallel threads. `provenote job retry` goes
-    on with the jobs of a sweep that did not succeed.
+    A grid: `-g depth=4,6,8 -g lr=0.05,0.1` is six jobs; `-g depth=2..5` is four. Values with commas stand in
+    a JSON list: `-g 'columns=["a,b", "c"]'`. At random: `--random 20 -g depth=2..9 -g lr=log:0.001..0.1`
+    draws twenty. From a file: `--from jobs.csv`, whose columns are parameters.
+
+    Each job computes with cores / parallel threads. The same sweep given again, with notebook and code
+    unchanged, goes on with the jobs that have not succeeded; so does `provenote job retry`.
 
     Parameters
     ----------
     notebook : str
         Path of the notebook.
     grid : list of str
-        A parameter and its values, `depth=4,6,8`; may be repeated.
+        A parameter and its values, `depth=4,6,8`, or a range, `lr=log:0.001..0.1`; may be repeated.
+    random : int
+        Draw so many jobs from the axes instead of running every combination.
+    seed : int
+        The same seed draws the same jobs in the same order; default: 0.
+    from_ : str
+        CSV or JSON file that lists the jobs: its columns, or the keys of its objects, are parameters.
     params : list of str
         A parameter that all jobs share, `loss=poisson`; may be repeated.
+    until : str
+        Start no further job once a finished one matches this query, as `rmse < 40`.
     max_parallel : int
         How many jobs run at once; default: one for each core.
     metric : str
         The metric to watch: the best so far is told, and the table ends with the best.
     timeout : float
         Seconds one cell may take.
+    notebook_timeout : float
+        Seconds each notebook may take.
     kernel : str
         Kernel to use instead of the notebook's own.
     name : str
         Name of the runs; default: the notebook's.
+    again : bool
+        Run all jobs anew, also those that succeeded before.
     """
     from provenote.jobs import sweeps
 
@@ -147,9 +173,15 @@ def sweep(
         max_parallel=max_parallel,
         metric=metric,
         cell_timeout=timeout,
+        timeout=notebook_timeout,
         kernel=kernel,
         label=name,
         tell=context.tell,
+        resume=not again,
+        draw=random,
+        seed=seed,
+        listed=from_,
+        until=until,
     )
     return _swept(result, metric)
 
@@ -360,10 +392,14 @@ def _swept(result: SweepResult, metric: str | None) -> View:
     columns = [Column("run"), *(Column(name, "right") for name in result.axes)]
     columns += [Column(key, "right") for key in shown if key]
     columns += [Column("seconds", "right"), Column("why")]
-    done = sum(job.state.state == "succeeded" for job in result.jobs)
-    foot = [f"{done} of {numbers.counted(len(result.jobs), 'job')} succeeded, {sweep_name(result.sweep.id)}"]
+    total = numbers.counted(len(result.jobs), "job")
+    foot = [f"{result.done} of {total} succeeded, {sweep_name(result.sweep.id)}"]
     if best is not None:
         foot.append(f"best {metric}: {result.jobs[best].state.name}")
+    if result.before:
+        foot.append(f"{numbers.counted(result.before, 'job')} had succeeded before; all anew: `--again`")
+    if state.state == "succeeded" and state.reason:
+        foot.append(state.reason)
     if state.over and state.state != "succeeded":
         foot.append(f"go on with the others: `provenote job retry {result.sweep.id[:8]}`")
     return View([Table(columns, rows, marks, foot=foot)], result.to_json(), result.sweep.exit_status)

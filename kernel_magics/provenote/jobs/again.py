@@ -123,6 +123,7 @@ def run(
     names: Mapping[str, Any] | None = None,
     output: str | os.PathLike[str] | None = None,
     cell_timeout: float | None = None,
+    timeout: float | None = None,
     kernel: str | None = None,
     label: str | None = None,
     on: str = "local",
@@ -138,7 +139,7 @@ def run(
         What `find` found.
     given : sequence of str or mapping
         The parameters that change.
-    names, output, cell_timeout, on, tell
+    names, output, cell_timeout, timeout, on, tell
         As for `provenote.jobs.launch.run_job`.
     kernel : str, optional
         Kernel to use instead of the run's.
@@ -165,6 +166,7 @@ def run(
         secrets.token_hex(8),
         label=label or begin.row.label,
         commit=launch.commit(request),
+        timeout=launch.limit(timeout),
         cell_timeout=launch.seconds(request, cell_timeout),
         threads=cores(),
         output=launch.output_path(request, output),

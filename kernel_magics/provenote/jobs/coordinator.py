@@ -16,6 +16,7 @@ from provenote.jobs import executor as executors
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.outcome import Outcome
 from provenote.jobs.spec import JobSpec
+from provenote.jobs.until import Until
 
 if TYPE_CHECKING:
     from provenote.jobs.executor import Executor
@@ -75,16 +76,22 @@ def run_sweep(folder: JobFolder, sweep: JobSpec, queued: JobState) -> Outcome:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: folder.ask_cancel())
     sweep = replace(sweep, on=queued.on)
-    return _work(folder, sweep, executors.get(workspace.find(), sweep.on))
+    place = workspace.find()
+    return _work(folder, sweep, executors.get(place, sweep.on), Until(place, sweep.until))
 
 
-def _work(folder: JobFolder, sweep: JobSpec, executor: Executor) -> Outcome:
-    """Keep ``parallel`` jobs at work until all are over, or a cancel is asked."""
+def _work(folder: JobFolder, sweep: JobSpec, executor: Executor, until: Until) -> Outcome:
+    """Keep ``parallel`` jobs at work until all are over, one has met ``until``, or a cancel is asked.
+
+    What works when one has met it goes on to its end; what waits is not started.
+    """
     waiting = children(sweep)
     working: list[str] = []
     states: list[JobState] = []
     cancelled = False
+    left = 0
     while waiting or working:
+        ended = len(states)
         if folder.cancel_asked() and not cancelled:
             cancelled = True
             waiting.clear()
@@ -100,9 +107,24 @@ def _work(folder: JobFolder, sweep: JobSpec, executor: Executor) -> Outcome:
                 states.append(state)
                 working.remove(child)
                 folder.append({"job": child, "is": state.state})
-        if waiting or working:
+                until.look(state)
+        if until.met and waiting:
+            left = len(waiting)
+            waiting.clear()
+        if len(states) == ended:
             time.sleep(_LOOK_EVERY)
-    return _judge(states, len(sweep.jobs), cancelled)
+    outcome = _judge(states, len(sweep.jobs), cancelled)
+    if outcome.state == "succeeded":
+        outcome.reason = _stopped(until, left)
+    return outcome
+
+
+def _stopped(until: Until, left: int) -> str | None:
+    """Say what became of ``until``."""
+    if until.met:
+        jobs = "1 job was" if left == 1 else f"{left} jobs were"
+        return f"run {until.met} met the aim; {jobs} not started" if left else f"run {until.met} met the aim"
+    return f"--until was never asked: {until.trouble}" if until.trouble else None
 
 
 def _judge(states: list[JobState], total: int, cancelled: bool) -> Outcome:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provenote.errors import UsageError
-from provenote.jobs import kinds, parameters
+from provenote.jobs import draws, kinds, parameters
+from provenote.jobs.draws import Axis
 from provenote.jobs.parameters import MISSING, Parameter
 
 LIMIT = 10_000  # jobs of one sweep
@@ -17,14 +18,14 @@ def axes(
     given: Sequence[str] | Mapping[str, Any],
     known: Sequence[Parameter],
     names: Mapping[str, Any] | None = None,
-) -> dict[str, list[Any]]:
+) -> dict[str, Axis]:
     """Return the values of each axis, checked.
 
     Parameters
     ----------
     given : sequence of str or mapping
         ``name=v1,v2`` as typed, or ``{name: values}``. A list holds values with commas:
-        ``name=["a,b", "c"]``.
+        ``name=["a,b", "c"]``. A range (`provenote.jobs.draws`) stays one: ``name=2..9``.
     known : sequence of Parameter
         What the notebook declares.
     names : mapping, optional
@@ -35,12 +36,16 @@ def axes(
     UsageError
         If a name is unknown or given twice, an axis is empty, or a value has another type.
     """
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Axis] = {}
     pairs = list(given.items()) if isinstance(given, Mapping) else [parameters.split(text) for text in given]
     for name, what in pairs:
         parameter = parameters.find(str(name), known)
         if name in found:
             raise UsageError(f"axis {name} is given twice", f"Give all its values at once: `-g {name}=v1,v2`")
+        span = draws.read(parameter, what) if isinstance(what, str) else None
+        if span is not None:
+            found[name] = span
+            continue
         values = _typed(parameter, what, names) if isinstance(what, str) else _listed(parameter, what)
         # Equal values would be one job twice; True and 1 are not equal here.
         found[name] = list({(type(value).__name__, repr(value)): value for value in values}.values())
@@ -49,25 +54,40 @@ def axes(
     return found
 
 
-def combinations(grid: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
+def combinations(grid: Mapping[str, Axis], fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the parameters of every job: the last axis varies fastest.
 
     Raises
     ------
     UsageError
-        If a parameter is both fixed and an axis, or there are more than `LIMIT` jobs.
+        If a parameter is both fixed and an axis, an axis has no end of values, or there are more than `LIMIT`
+        jobs.
     """
-    both = sorted(set(grid) & set(fixed))
-    if both:
-        raise UsageError(f"parameter {both[0]} is both fixed and an axis", "Give it by -p or by -g")
+    apart(grid, fixed)
+    listed = {name: draws.spread(name, axis) for name, axis in grid.items()}
     count = 1
-    for values in grid.values():
+    for values in listed.values():
         count *= len(values)
     if count > LIMIT:
         raise UsageError(
             f"the grid has {count:,} jobs, and a sweep at most {LIMIT:,}", "Take values out of an axis"
         )
-    return [{**fixed, **dict(zip(grid, choice, strict=True))} for choice in itertools.product(*grid.values())]
+    return [
+        {**fixed, **dict(zip(grid, choice, strict=True))} for choice in itertools.product(*listed.values())
+    ]
+
+
+def apart(grid: Mapping[str, Axis], fixed: Mapping[str, Any]) -> None:
+    """Check that no parameter is both fixed and an axis.
+
+    Raises
+    ------
+    UsageError
+        If one is.
+    """
+    both = sorted(set(grid) & set(fixed))
+    if both:
+        raise UsageError(f"parameter {both[0]} is both fixed and an axis", "Give it by -p or by -g")
 
 
 def _typed(parameter: Parameter, text: str, names: Mapping[str, Any] | None) -> list[Any]:

@@ -154,6 +154,7 @@ def run_job(
     label: str | None = None,
     on: str = "local",
     tell: Tell = silent,
+    timeout: float | None = None,
 ) -> JobResult:
     """Run a notebook as a job and wait for its end.
 
@@ -177,6 +178,8 @@ def run_job(
         Which executor.
     tell : Tell
         Where progress goes.
+    timeout : float, optional
+        Seconds the whole notebook may take; default: no limit.
 
     Raises
     ------
@@ -184,6 +187,7 @@ def run_job(
         If something about the request is wrong; nothing was made then.
     """
     options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
+    options["timeout"] = timeout
     request, spec = prepare(path, given, names=names, output=output, **options)
     executor = executors.get(request.workspace, on)
     job = executor.submit(spec)
@@ -201,6 +205,7 @@ def prepare(
     kernel: str | None = None,
     label: str | None = None,
     nonce: str | None = None,
+    timeout: float | None = None,
 ) -> tuple[Request, JobSpec]:
     """Check a job without starting it; arguments as for `run_job`.
 
@@ -221,6 +226,7 @@ def prepare(
         nonce or secrets.token_hex(8),
         label=label or request.notebook.path.stem,
         commit=commit(request),
+        timeout=limit(timeout),
         cell_timeout=seconds(request, cell_timeout),
         threads=cores(),
         output=output_path(request, output),
@@ -328,6 +334,21 @@ def seconds(request: Request, asked: float | None) -> float:
     if not limit >= 0:
         raise UsageError(f"a cell cannot have {limit:g} seconds", "Give a positive number: `--timeout 600`")
     return float(limit)
+
+
+def limit(asked: float | None) -> float:
+    """Return how long the whole notebook may take, in seconds; 0 means no limit.
+
+    Raises
+    ------
+    UsageError
+        If it is negative or no number.
+    """
+    if asked is not None and not 0 <= asked < float("inf"):
+        raise UsageError(
+            f"a notebook cannot have {asked:g} seconds", "Give a positive number: `--notebook-timeout 3600`"
+        )
+    return float(asked or 0)
 
 
 def output_path(request: Request, asked: str | os.PathLike[str] | None) -> str | None:

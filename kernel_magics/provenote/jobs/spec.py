@@ -22,7 +22,7 @@ THREAD_VARIABLES = (
 )  # fmt: skip
 
 # Fields that older specifications lack: left out while empty, so that what names a job stays the same.
-_LATER = ("origin", "sweep")
+_LATER = ("origin", "sweep", "until")
 
 _QUEUED = ("parent", "on")  # said when a job is queued: another time it may be otherwise
 LOCAL = "local"
@@ -74,6 +74,8 @@ class JobSpec:
         For a sweep, what each job gives: parameter values.
     parallel : int
         For a sweep, how many jobs run at once.
+    until : str
+        For a sweep, a query: once the run of a job matches, no further job is started.
     """
 
     notebook: str
@@ -96,6 +98,7 @@ class JobSpec:
     origin: str | None = None
     on: str = LOCAL
     sweep: dict[str, Any] = field(default_factory=dict)
+    until: str = ""
 
     @property
     def id(self) -> str:

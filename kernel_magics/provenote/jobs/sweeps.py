@@ -1,18 +1,21 @@
-"""Run a notebook over a grid of parameters: a sweep, one job for each combination."""
+"""Run a notebook over many values of its parameters: a sweep, one job for each combination."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provenote.compare import numbers
+from provenote.compare import numbers, query
 from provenote.errors import UsageError
 from provenote.events import Tell, silent
-from provenote.jobs import coordinator, grid, launch, parameters
+from provenote.jobs import coordinator, draws, grid, launch, parameters
 from provenote.jobs import executor as executors
+from provenote.jobs import listed as from_file
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.launch import Given, JobResult
 from provenote.jobs.local import cores
@@ -37,12 +40,20 @@ class SweepResult:
         The parameters that vary.
     metrics : list of dict
         The last metrics of each job's run.
+    before : int
+        How many of its jobs had succeeded before it was taken up again.
     """
 
     sweep: JobResult
     jobs: list[JobResult]
     axes: list[str]
     metrics: list[dict[str, Any]]
+    before: int = 0
+
+    @property
+    def done(self) -> int:
+        """How many of its jobs have succeeded."""
+        return sum(job.state.state == "succeeded" for job in self.jobs)
 
     def best(self, metric: str) -> int | None:
         """Return the place of the job with the best value of ``metric``; None if none has a number."""
@@ -52,7 +63,7 @@ class SweepResult:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         jobs = [{**one.to_json(), "metrics": m} for one, m in zip(self.jobs, self.metrics, strict=True)]
-        return {**self.sweep.to_json(), "axes": self.axes, "jobs": jobs}
+        return {**self.sweep.to_json(), "axes": self.axes, "before": self.before, "jobs": jobs}
 
 
 def sweep(
@@ -68,6 +79,9 @@ def sweep(
     label: str | None = None,
     on: str = "local",
     tell: Tell = silent,
+    resume: bool = False,
+    timeout: float | None = None,
+    **choice: Any,
 ) -> SweepResult:
     """Run a notebook once for each combination of values, and wait for the end of all.
 
@@ -79,7 +93,7 @@ def sweep(
     path : path
         The notebook.
     over : sequence of str or mapping
-        The axes: ``["depth=4,6", "lr=0.05,0.1"]`` or ``{"depth": [4, 6]}``.
+        The axes: ``["depth=4,6", "lr=log:0.01..0.1"]`` or ``{"depth": [4, 6]}``.
     given : sequence of str or mapping
         Parameters that all jobs share.
     names : mapping, optional
@@ -89,8 +103,13 @@ def sweep(
     metric : str, optional
         The metric whose best value so far the progress tells; its name says which way is better
         (`provenote.compare.numbers.direction`), lower when it says nothing.
-    cell_timeout, kernel, label, on, tell
+    cell_timeout, timeout, kernel, label, on, tell
         As for `provenote.jobs.launch.run_job`.
+    resume : bool
+        Whether a sweep that was begun with all the same (notebook, values, code) is gone on with, instead of
+        another one being made.
+    **choice
+        ``draw``, ``seed``, ``listed``, ``until``: see `prepare`.
 
     Raises
     ------
@@ -98,12 +117,14 @@ def sweep(
         If something about the request is wrong; nothing was made then.
     """
     options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
+    options |= {"timeout": timeout, "resume": resume, **choice}
     request, spec, axes = prepare(path, over, given, names=names, max_parallel=max_parallel, **options)
+    before = result(request.workspace, JobResult(spec.id, JobState(), spec)).done if resume else 0
     executor = executors.get(request.workspace, on)
     job = executor.submit(spec)
     watch = _Best(request.workspace, metric)
     state = launch.follow(executor, job, spec.label, tell, "jobs", watch if metric else None)
-    return result(request.workspace, JobResult(job, state, spec), axes)
+    return replace(result(request.workspace, JobResult(job, state, spec), axes), before=before)
 
 
 def prepare(
@@ -116,44 +137,117 @@ def prepare(
     cell_timeout: float | None = None,
     kernel: str | None = None,
     label: str | None = None,
+    timeout: float | None = None,
     nonce: str | None = None,
+    draw: int | None = None,
+    seed: int | None = None,
+    listed: str | os.PathLike[str] | None = None,
+    until: str | None = None,
+    resume: bool = False,
 ) -> tuple[launch.Request, JobSpec, list[str]]:
     """Check a sweep without starting it; arguments as for `sweep`, and the axes' names at the end.
+
+    Parameters
+    ----------
+    nonce : str, optional
+        What tells apart two sweeps that are otherwise equal; default: this is another one.
+    draw : int, optional
+        So many jobs are drawn from the axes at random, instead of every combination.
+    seed : int, optional
+        The same seed draws the same jobs in the same order; default 0.
+    listed : path, optional
+        A CSV or JSON file that lists the jobs, instead of the axes.
+    until : str, optional
+        A query: once a finished job's run matches, no further job is started.
 
     Raises
     ------
     UsageError
         If something about the request is wrong; nothing was made then.
     """
-    if not over:
-        raise UsageError(
-            "a sweep needs an axis", "Give one: `-g depth=4,6,8`; for one job: `provenote job run`"
-        )
+    if until is not None:
+        query.parse(until)
     if max_parallel is not None and max_parallel < 1:
         raise UsageError(
             f"{max_parallel} jobs cannot run at once", "Give a number from 1 on: `--max-parallel 2`"
         )
     request = launch.check(path, kernel, any_given=True)
-    axes = grid.axes(over, request.known, names)
     fixed = parameters.given(given, request.known, names)
-    combinations = grid.combinations(axes, fixed)
+    axes, combinations = _jobs(request, over, fixed, names, draw=draw, seed=seed, listed=listed)
     parallel = min(max_parallel or cores(), len(combinations))
-    parameters.complete(combinations[0], request.known)
+    for each in combinations:
+        parameters.complete(each, request.known)
     spec = JobSpec(
         notebook=request.relative,
         blob=request.notebook.blob,
         kernel=request.kernel,
         label=label or request.notebook.path.stem,
-        nonce=nonce or secrets.token_hex(8),
+        nonce=nonce or (code_key(request.workspace.top) if resume else secrets.token_hex(8)),
         params={p.name: p.default for p in request.known if p.default is not parameters.MISSING},
         commit=launch.commit(request),
+        timeout=launch.limit(timeout),
         cell_timeout=launch.seconds(request, cell_timeout),
         threads=max(1, cores() // parallel),
         kind="sweep",
         jobs=tuple(combinations),
         parallel=parallel,
+        until=until or "",
     )
-    return request, spec, list(axes)
+    return request, spec, axes
+
+
+def _jobs(
+    request: launch.Request,
+    over: Given,
+    fixed: Mapping[str, Any],
+    names: Mapping[str, Any] | None,
+    *,
+    draw: int | None,
+    seed: int | None,
+    listed: str | os.PathLike[str] | None,
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return which parameters vary, and the values of each job."""
+    if listed is not None:
+        if over or draw is not None:
+            raise UsageError("a sweep's jobs come from a file or from axes, not both", "Leave out --from")
+        combinations = from_file.combinations(Path(listed), request.known, fixed)
+        return list(
+            dict.fromkeys(name for row in combinations for name in row if name not in fixed)
+        ), combinations
+    if not over:
+        raise UsageError(
+            "a sweep needs an axis", "Give one: `-g depth=4,6,8`; for one job: `provenote job run`"
+        )
+    axes = grid.axes(over, request.known, names)
+    if draw is None:
+        if seed is not None:
+            raise UsageError("a grid has every combination, and nothing to draw", "Give --random with --seed")
+        return list(axes), grid.combinations(axes, fixed)
+    if not 1 <= draw <= grid.LIMIT:
+        raise UsageError(f"{draw:,} jobs cannot be drawn", f"Give a number from 1 to {grid.LIMIT:,}")
+    grid.apart(axes, fixed)
+    return list(axes), draws.drawn(axes, draw, seed or 0, fixed)
+
+
+def code_key(top: Path) -> str:
+    """Return what stands for the code around a notebook, in hex: another one when that has changed.
+
+    HEAD is in the specification anyway; here are the tracked files that differ from it and the modules that
+    are not tracked yet, other notebooks apart: one that is open changes whenever it is saved.
+    """
+    from provenote.git.command import git
+
+    changed = git(top, "diff", "--name-only", "-z", "HEAD").split(b"\0")
+    fresh = git(top, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py", "*.dvc").split(b"\0")
+    digest = hashlib.sha256()
+    for name in sorted({*changed, *fresh}):
+        if name and not name.endswith(b".ipynb"):
+            try:
+                content = (top / os.fsdecode(name)).read_bytes()
+            except OSError:  # removed, or a folder now
+                content = b"-"
+            digest.update(name + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]
 
 
 def result(workspace: Workspace, sweep: JobResult, axes: Sequence[str] | None = None) -> SweepResult:
