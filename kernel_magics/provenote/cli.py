@@ -242,8 +242,8 @@ def _person() -> bool:
 
 
 def _ask(subject: str, expected: str) -> str:
-    """Show what would be signed, and return what the person types."""
-    sys.stderr.write(f"{subject.rstrip()}\n\nType {expected} to sign, or nothing to leave: ")
+    """Show what would be signed or removed, and return what the person types."""
+    sys.stderr.write(f"{subject.rstrip()}\n\nType {expected} to confirm, or nothing to leave: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip()
 

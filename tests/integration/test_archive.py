@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -236,6 +237,43 @@ def test_a_full_disk_leaves_every_run_where_it_was(repo: Path, monkeypatch: pyte
     assert names(find(), archived=True) == sorted(made)
 
 
+def test_a_disk_that_is_really_full(
+    tmp_path: Path, make_repo: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("cannot mount a tmpfs here")
+    try:
+        root = make_repo(place / "project")
+        monkeypatch.chdir(root)
+        made = log(*"abcdef")
+        names(find())
+        ballast = place / "ballast"
+        outcomes = set()
+        for left in (0, 4096, 8192, 16384, 32768, 65536, 131072):
+            free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
+            with contextlib.suppress(OSError):  # as much as fits
+                ballast.write_bytes(b"x" * max(0, free - left))
+            try:
+                archiving.archive(find(), before=ALL)
+                outcomes.add("archived")
+            except WorldError:
+                outcomes.add("refused")
+            ballast.unlink()
+            assert names(find()) == sorted(made)
+            git(root, "fsck", "--connectivity-only")
+            for row in index.rows(find(), everything=True)[0]:
+                archiving.unarchive(find(), [row])
+            assert sorted(ref.rsplit("/", 1)[1] for ref in refs_of(root)) == sorted(made)
+        assert outcomes == {"archived", "refused"}
+    finally:
+        monkeypatch.chdir(tmp_path)
+        index._open.clear()
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_repository_that_cannot_be_written(repo: Path) -> None:
     log("a")
@@ -430,6 +468,10 @@ def test_where_a_run_was_pushed_is_shown(
     assert json.loads(capsys.readouterr().out)["pushed"] == []
     archiving.archive(team.ada.place, before=ALL)
     team.ada.sync()
+    capsys.readouterr()
+    assert main(["sync", "--status", "--json"]) == 0
+    (origin,) = json.loads(capsys.readouterr().out)["remotes"]
+    assert (origin["both"], origin["waiting"], origin["only_there"]) == (3, 0, 0)
     assert main(["show", old]) == 0
     assert "pushed to" in capsys.readouterr().out
     assert main(["runs", "-A"]) == 0

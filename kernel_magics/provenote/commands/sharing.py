@@ -151,15 +151,17 @@ def sync(
 
 def _status(context: Context) -> View:
     """Show each remote as it was last seen, beside what is here."""
-    from provenote.sharing import memory, refs, transport
+    from provenote.sharing import memory, refs
+    from provenote.stores import index, runs
 
     place = context.workspace
-    here = {ref: commit for ref, commit in refs.read(place.top).runs.items() if ref.startswith("refs/exps/")}
+    refs_here = refs.read(place.top).runs
+    here = {commit for ref, commit in refs_here.items() if ref.startswith(f"{runs.REFS}/")}
+    here |= index.archived(place).keys()
     rows, data = [], []
     for remote in memory.remotes(place):
-        there = transport.runs_of(remote.refs)
-        both = sum(there.get(ref) == commit for ref, commit in here.items())
-        wait, more = len(here) - both, sum(here.get(ref) != commit for ref, commit in there.items())
+        there = memory.commits(place, remote)
+        both, wait, more = len(here & there), len(here - there), len(there - here)
         hours = max(0.0, time.time() - remote.at) / 3600
         rows.append(
             [

@@ -90,4 +90,4 @@ def ask(subject: str, expected: str) -> str:
     """Show what would be signed, and return what the person types."""
     sys.stdout.write(f"{subject.rstrip()}\n\n")
     sys.stdout.flush()
-    return input(f"Type {expected} to sign, or nothing to leave: ").strip()
+    return input(f"Type {expected} to confirm, or nothing to leave: ").strip()

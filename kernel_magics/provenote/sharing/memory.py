@@ -120,14 +120,21 @@ def pushed(workspace: Workspace) -> dict[str, list[str]]:
     """Return on which remotes each run is, as far as this clone has seen: names by commit."""
     where: dict[str, set[str]] = defaultdict(set)
     for remote in remotes(workspace):
-        for ref, commit in remote.refs.items():
-            if ref.startswith(f"{runs.REFS}/"):
-                where[commit].add(remote.name)
-        oids = [oid for ref, oid in remote.refs.items() if ref.startswith(f"{archives.REF}/")]
-        for members in archives.read(workspace.top, oids).values() if oids else ():
-            for _, commit in members:
-                where[commit].add(remote.name)
+        for commit in commits(workspace, remote):
+            where[commit].add(remote.name)
     return {commit: sorted(names) for commit, names in where.items()}
+
+
+def commits(workspace: Workspace, remote: Seen) -> set[str]:
+    """Return the commits of the runs that a remote was last seen to hold, those in archives among them.
+
+    What is in an archive that this clone has not fetched is not known.
+    """
+    found = {commit for ref, commit in remote.refs.items() if ref.startswith(f"{runs.REFS}/")}
+    oids = [oid for ref, oid in remote.refs.items() if ref.startswith(f"{archives.REF}/")]
+    for members in archives.read(workspace.top, oids).values() if oids else ():
+        found |= {commit for _, commit in members}
+    return found
 
 
 def slug(name: str) -> str:
