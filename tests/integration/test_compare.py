@@ -15,7 +15,7 @@ import provenote
 from provenote import workspace
 from provenote.cli import main
 from provenote.compare import comparison
-from provenote.render import html
+from provenote.render import html, terminal
 from provenote.stores import index
 
 
@@ -448,3 +448,15 @@ def test_a_value_of_any_kind_can_be_shown(repo, capsys, words):
     one = log(params={f"k{n}": value for n, value in enumerate(kinds)})
     two = log(params={f"k{n}": value for n, value in enumerate(reversed(kinds))})
     assert told(capsys, one, two, *words)
+
+
+def test_a_narrow_terminal_keeps_the_change_and_long_names_make_no_wide_columns(repo, capsys):
+    label = "a long label of a run that says all of what was tried"
+    one, two = log(label, rmse=2.0), log(label, rmse=1.0)
+    shown = comparison.compare(workspace.find(), [one, two])
+    assert len(one) > 40
+    for width in (60, 100):
+        lines = [line for line in terminal.render(shown, width=width).splitlines() if line]
+        assert [line for line in lines if len(line) > width and line[0] != "✓"] == []
+        assert any("rmse" in line and "better" in line for line in lines)
+    assert any(one in line for line in lines) and sum(one in line for line in lines) == 1

@@ -73,11 +73,6 @@ def _head(side: Side, now: float | None) -> Line:
     return Line("  ".join(words), columns.mark(row), "plain", f"{user}, {when}" if user else when)
 
 
-def heads(sides: Sequence[Side]) -> list[str]:
-    """Return the heading of each run's column."""
-    return [f"{side.letter} {side.row.name}" for side in sides]
-
-
 def metrics(found: Comparison, everything: bool) -> list[Part]:
     """Lay out the metrics, each change beside its value; which way is better stands in words."""
     section = found.metrics
@@ -87,10 +82,11 @@ def metrics(found: Comparison, everything: bool) -> list[Part]:
     places = [numbers.decimals(v for v in item.values if v is not ABSENT) for item in shown]
     lines: list[list[Cell]] = [[Cell(columns.heading(item.key))] for item in shown]
     made = [Column("metric")]
-    for place, heading in enumerate(heads(found.sides)):
-        made.append(Column(heading, "right"))
+    two = len(found.sides) == 2  # then nothing of it may be dropped
+    for place, heading in enumerate(side.heading for side in found.sides):
+        made.append(Column(heading, "right", keep=two))
         if place:
-            made.append(Column("change"))
+            made.append(Column("change", keep=two))
         for line, item, decimals in zip(lines, shown, places, strict=True):
             line.append(_value(item, place, decimals))
             if place:
@@ -137,7 +133,7 @@ def values(title: str, section: Section, sides: Sequence[Side], everything: bool
         return [_nothing(title, section)]
     lines = [[Cell(item.key), *(_value(item, place) for place in range(len(sides)))] for item in shown]
     aligned = all(_is_number(value) for item in shown for value in item.values)
-    made = [Column("key"), *(Column(head, "right" if aligned else "left") for head in heads(sides))]
+    made = [Column("key"), *(Column(side.heading, "right" if aligned else "left") for side in sides)]
     return [Table(made, lines, caption=_caption(title, section), foot=_folded(section, everything))]
 
 
@@ -168,7 +164,7 @@ def environments(found: Comparison, everything: bool) -> list[Part]:
     count = len(known.differing)
     caption = f"Environment, {count} of {numbers.counted(len(known.section.items), 'package')} differ"
     foot = [] if everything or not known.identical else [f"{known.identical:,} identical hidden{HINT}"]
-    made = [Column("package"), Column(""), *(Column(head) for head in heads(sides))]
+    made = [Column("package"), Column(""), *(Column(side.heading) for side in sides)]
     return [Table(made, lines, caption=caption, foot=[*foot, *note])]
 
 

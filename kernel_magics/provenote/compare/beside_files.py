@@ -126,7 +126,7 @@ def _item(item: DataItem, sides: Sequence[Side]) -> Table:
     line("changed", [Cell("" if change is None else _content(change), "strong") for change in changes])
     line("not known", [Cell("" if change is None else change.unknown, "warn") for change in changes])
     word = "is the same" if item.same else "differs"
-    made = [Column(""), *(Column(f"{side.letter} {side.row.name}") for side in sides)]
+    made = [Column(""), *(Column(side.heading) for side in sides)]
     return Table(made, lines, caption=f"Data, {item.path} {word}")
 
 
@@ -214,8 +214,8 @@ def _rows(item: DataItem, sides: Sequence[Side]) -> list[Part]:
         heads = [
             Column(key),
             Column("column"),
-            Column(f"A {sides[0].row.name}", "right"),
-            Column(f"{side.letter} {side.row.name}", "right"),
+            Column(sides[0].heading, "right"),
+            Column(side.heading, "right"),
         ]
         more = (table.changed or 0) - len(table.changed_rows)
         foot = [f"{more:,} more rows changed"] if more > 0 else []

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from provenote.errors import UsageError
 from provenote.model import Row
+from provenote.render.legible import middle
 
 if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
+NAME = 20
+"""The most characters of a run's name above a column."""
 MOST = 26
 """Runs that are compared at once: as many as there are letters for them."""
 
@@ -45,6 +48,11 @@ class Side:
     tree: str = ""
     lock: str | None = None
     notebook: bytes | None = None
+
+    @property
+    def heading(self) -> str:
+        """What stands above its column: a long name is cut, since it stands whole in the head."""
+        return f"{self.letter} {middle(self.row.name, NAME)}"
 
     @property
     def overlay(self) -> str:

@@ -156,7 +156,7 @@ class _Pen:
         wide = [max([cells(head), *(cells(row[i]) for row in texts)]) for i, head in enumerate(heads)]
         shown, dropped = self._fitting(table, wide)
         aligns = [column.align for column in table.columns]
-        head = GAP.join(padded(heads[i], wide[i], aligns[i]) for i in shown)
+        head = GAP.join(padded(middle(heads[i], wide[i]), wide[i], aligns[i]) for i in shown)
         found.append(self.muted(f"  {head}".rstrip()))
         marks = table.marks or [""] * len(table.rows)
         for mark, row, text in zip(marks, table.rows, texts, strict=True):
