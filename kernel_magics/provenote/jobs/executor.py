@@ -45,10 +45,15 @@ def get(workspace: Workspace, on: str = "local") -> Executor:
         If none has that name.
     """
     name, _, address = on.partition("://")
-    if name == "local":  # built in: also there when the package runs from a checkout without entry points
+    # Ours are built in: they are there too when the package runs from a checkout without entry points.
+    if name == "local":
         from provenote.jobs.local import LocalExecutor
 
         return LocalExecutor(workspace, address)
+    if name == "dask":
+        from provenote.jobs.distant.executor import DaskExecutor
+
+        return DaskExecutor(workspace, address)
     from importlib.metadata import entry_points
 
     found = entry_points(group=GROUP)
@@ -56,5 +61,5 @@ def get(workspace: Workspace, on: str = "local") -> Executor:
         if entry.name == name:
             executor: Executor = entry.load()(workspace, address)
             return executor
-    names = ", ".join(sorted({"local", *(entry.name for entry in found)}))
+    names = ", ".join(sorted({"local", "dask", *(entry.name for entry in found)}))
     raise UsageError(f"there is no executor {name!r}", f"Known: {names}")

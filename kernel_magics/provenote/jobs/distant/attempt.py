@@ -1,0 +1,167 @@
+"""The process beside a worker that makes one attempt: ``python -m provenote.jobs.distant.attempt``.
+
+It reads its order, one line of JSON, from standard input, and answers with lines of JSON: ``{"claim": oid}``,
+``{"folder": path}`` of the job's folder while it runs, and in the end one ``{"verdict": word}``:
+
+- ``published``: the run and the job's files are on the remote (``at``: the result's commit);
+- ``taken``: the job's ref was elsewhere (``at``), so nothing ran;
+- ``superseded``: while it ran, the job was given to somebody else or stopped: what it did was thrown away;
+- ``stale``: the code is not on the remote any more, nobody waits for this job;
+- ``cancelled``: it was told to stop before the notebook began;
+- ``broken``: it could not be done here (``error``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from provenote.jobs.distant.leash import Leash
+
+if TYPE_CHECKING:
+    from provenote.jobs.distant.checkout import Store
+    from provenote.jobs.folder import JobFolder
+    from provenote.jobs.state import JobState
+
+
+class _Cancelled(BaseException):
+    """The worker was told to stop this attempt."""
+
+
+def main() -> int:
+    """Make one attempt."""
+    order = json.loads(_line())
+    name = f"{order['job'][:16]}-{order['attempt']}-{os.getpid()}"
+    from provenote.jobs.distant.checkout import Store
+
+    store = Store(order["url"])
+    leash = Leash(store.attempt(name))
+    answers = os.dup(1)
+    os.dup2(2, 1)  # whatever prints must not answer
+
+    def tell(**facts: Any) -> None:
+        os.write(answers, (json.dumps(facts) + "\n").encode())
+
+    signal.signal(signal.SIGTERM, _cancel)
+    try:
+        verdict = _attempt(order, store, name, tell)
+    except _Cancelled:
+        verdict = {"verdict": "cancelled"}
+    except Exception as error:
+        from provenote.jobs.outcome import as_error
+
+        traceback.print_exc()
+        verdict = {"verdict": "broken", "error": as_error(error)}
+    leash.close()
+    tell(**verdict)
+    return 0
+
+
+def _line() -> bytes:
+    """Return the first line of standard input, and read nothing behind it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        chunk = os.read(0, 65536)
+        if not chunk:
+            sys.exit(1)
+        line += chunk
+    return line
+
+
+def _cancel(number: int, frame: FrameType | None) -> None:
+    raise _Cancelled
+
+
+def _attempt(order: Mapping[str, Any], store: Store, name: str, tell: Any) -> dict[str, Any]:
+    from provenote.jobs.distant import claims, publish
+    from provenote.sharing.transport import Raced
+
+    code, expect, job = order["code"], order["expect"], order["job"]
+    who = order["who"]
+    for variable in ("AUTHOR", "COMMITTER"):
+        if all(who):
+            os.environ[f"GIT_{variable}_NAME"], os.environ[f"GIT_{variable}_EMAIL"] = who
+    try:
+        store.fetch(code["ref"], code["commit"])
+    except Raced:
+        return {"verdict": "stale"}
+    facts = {"job": job, "attempt": order["attempt"], "by": order["by"], "worker": order["worker"]}
+    claim = claims.write(store.clone, "claim", {**facts, "host": os.uname().nodename, "at": time.time()})
+    ref = claims.job_ref(job)
+    here = claims.Move(code["ref"], code["commit"], code["commit"])
+    for _ in range(3):
+        if claims.push(store.remote, [here, claims.Move(ref, expect, claim)]):
+            break
+        found = claims.look(store.remote, [ref, code["ref"]])
+        if code["ref"] not in found:
+            return {"verdict": "stale"}
+        if found.get(ref) != expect:
+            return {"verdict": "taken", "at": found.get(ref)}
+    else:
+        return {"verdict": "taken", "at": expect}
+    tell(claim=claim)
+    with store.using(name) as place:
+        store.check_out(name, code["commit"], code["baseline"])
+        lacking = _bring_data(order, store, place)
+        state, folder = _run(order, place, tell)
+        kept = publish.keep_artifacts(place / order["prefix"], state)
+        missed = lacking if state.state != "succeeded" else None
+        result = publish.result(place, folder, state, [missed, kept, order["note"]])
+        return publish.publish(store, place, order, claim, result)
+
+
+def _bring_data(order: Mapping[str, Any], store: Store, place: Path) -> str | None:
+    """Fetch what the project tracks, as far as it is to be had; return what is missing, in words."""
+    from provenote.errors import ProvenoteError
+
+    root = place / order["prefix"]
+    store.settle(place, order["prefix"], order["dvc"])
+    os.chdir(root)
+    from provenote.data import exchange, tracked
+    from provenote.workspace import find
+
+    if not tracked.choose(find(root), ()):
+        return None
+    try:
+        lacking = exchange.pull().lacking
+    except ProvenoteError as error:
+        return f"its data could not be fetched: {error.what}"
+    return f"{', '.join(lacking[:3])} is not on the remote: `provenote data push`" if lacking else None
+
+
+def _run(order: Mapping[str, Any], place: Path, tell: Any) -> tuple[JobState, JobFolder]:
+    """Run the job's supervisor in this process."""
+    from provenote.jobs import folder as folders
+    from provenote.jobs import kernels, local, supervisor
+    from provenote.jobs import spec as specs
+
+    spec = specs.parse(order["spec"].encode())
+    spec = replace(spec, output=None, threads=order["threads"], parent=order["parent"])
+    notebook = place / order["prefix"] / spec.notebook
+    kernels.resolve(notebook, spec.kernel, None)
+    os.chdir(notebook.parent)
+    os.environ.update(local.environment(spec))
+    # Under the job's true name, though what it is to do differs in what is said above.
+    folder = folders.JobFolder(place / ".git" / "provenote" / "jobs" / order["job"])
+    folder.path.mkdir(parents=True)
+    (folder.path / "spec.json").write_bytes(spec.canonical())
+    folders.queue(folder, spec, order["attempt"])
+    tell(folder=str(folder.path))
+    with (folder.attempt(order["attempt"]) / "log.txt").open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    supervisor.main([str(folder.path)])
+    return folders.Tail(folder).state_as_written(), folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())
