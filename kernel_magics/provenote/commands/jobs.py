@@ -36,6 +36,7 @@ def job_run(
     notebook_timeout: float | None = None,
     kernel: str | None = None,
     name: str | None = None,
+    on: str = "local",
     describe: bool = False,
 ) -> View:
     """Run a notebook as a job: with parameters, in a kernel of its own, recorded as a run.
@@ -64,6 +65,8 @@ def job_run(
         Kernel to use instead of the notebook's own.
     name : str
         Name of the run; default: the notebook's, or that of the past run.
+    on : str
+        Where it runs: `local`, or `dask://HOST:PORT`, the address of a Dask scheduler.
     describe : bool
         Show the notebook's parameters instead of running it.
     """
@@ -85,6 +88,7 @@ def job_run(
             timeout=notebook_timeout,
             kernel=kernel,
             label=name,
+            on=on,
         )
     if notebook is None:
         raise UsageError("which notebook?", "Name one, or a run: `provenote job run --from RUN`")
@@ -99,6 +103,7 @@ def job_run(
         timeout=notebook_timeout,
         kernel=kernel,
         label=name,
+        on=on,
         tell=context.tell,
     )
     return _ended(result)
@@ -121,6 +126,7 @@ def sweep(
     notebook_timeout: float | None = None,
     kernel: str | None = None,
     name: str | None = None,
+    on: str = "local",
     again: bool = False,
 ) -> View:
     """Run a notebook once for each combination of values.
@@ -149,7 +155,7 @@ def sweep(
     until : str
         Start no further job once a finished one matches this query, as `rmse < 40`.
     max_parallel : int
-        How many jobs run at once; default: one for each core.
+        How many jobs run at once; default: one for each core, on Dask as many as its workers take.
     metric : str
         The metric to watch: the best so far is told, and the table ends with the best.
     timeout : float
@@ -160,6 +166,8 @@ def sweep(
         Kernel to use instead of the notebook's own.
     name : str
         Name of the runs; default: the notebook's.
+    on : str
+        Where the jobs run: `local`, or `dask://HOST:PORT`, the address of a Dask scheduler.
     again : bool
         Run all jobs anew, also those that succeeded before.
     """
@@ -176,6 +184,7 @@ def sweep(
         timeout=notebook_timeout,
         kernel=kernel,
         label=name,
+        on=on,
         tell=context.tell,
         resume=not again,
         draw=random,
@@ -278,18 +287,20 @@ def job_cancel(context: Context, job: str) -> View:
 
 
 @verb("job retry")
-def job_retry(context: Context, job: str) -> View:
+def job_retry(context: Context, job: str, *, on: str | None = None) -> View:
     """Run a job again that did not succeed; of a sweep, the jobs that did not.
 
     Parameters
     ----------
     job : str
         Its id or the first characters of it, or the name of its run.
+    on : str
+        Where it runs now, as for `job run`; default: where it ran before.
     """
     from provenote.jobs import folder, launch, sweeps
 
     place = context.workspace
-    result = launch.retry(place, folder.find(place.home, job), context.tell)
+    result = launch.retry(place, folder.find(place.home, job), context.tell, on)
     return _swept(sweeps.result(place, result), None) if result.spec.kind == "sweep" else _ended(result)
 
 

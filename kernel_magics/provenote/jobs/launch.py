@@ -283,8 +283,17 @@ def follow(
             deadline = time.monotonic() + _PATIENCE
 
 
-def retry(workspace: Workspace, job: JobFolder, tell: Tell = silent, on: str = "local") -> JobResult:
+def retry(workspace: Workspace, job: JobFolder, tell: Tell = silent, on: str | None = None) -> JobResult:
     """Run a job again that did not succeed, as its next attempt; of a sweep, the jobs that did not.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    job : JobFolder
+    tell : Tell
+        Where progress goes.
+    on : str, optional
+        Where it runs now; default: where it ran before.
 
     Raises
     ------
@@ -303,7 +312,7 @@ def retry(workspace: Workspace, job: JobFolder, tell: Tell = silent, on: str = "
         from provenote.jobs.again import restored
 
         workspace, _ = restored(workspace, spec.origin, spec.notebook, tell=tell)
-    executor = executors.get(workspace, on)
+    executor = executors.get(workspace, on or state.on)
     executor.submit(dataclasses.replace(spec, parent=state.parent))
     unit = "cells" if spec.kind == "notebook" else "jobs"
     return JobResult(job.id, follow(executor, job.id, spec.label, tell, unit), spec)

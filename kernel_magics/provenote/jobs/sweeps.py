@@ -19,11 +19,13 @@ from provenote.jobs import listed as from_file
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.launch import Given, JobResult
 from provenote.jobs.local import cores
-from provenote.jobs.spec import JobSpec
+from provenote.jobs.spec import LOCAL, JobSpec
 from provenote.jobs.state import JobState
 
 if TYPE_CHECKING:
     from provenote.workspace import Workspace
+
+_ELSEWHERE = 500  # jobs given to a scheduler at once, which has a queue of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def sweep(
     names : mapping, optional
         The notebook's namespace: values may then be expressions over it.
     max_parallel : int, optional
-        How many jobs run at once; default: one for each core.
+        How many jobs run at once; default: one for each core, elsewhere as many as there is room for.
     metric : str, optional
         The metric whose best value so far the progress tells; its name says which way is better
         (`provenote.compare.numbers.direction`), lower when it says nothing.
@@ -117,7 +119,7 @@ def sweep(
         If something about the request is wrong; nothing was made then.
     """
     options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
-    options |= {"timeout": timeout, "resume": resume, **choice}
+    options |= {"timeout": timeout, "resume": resume, "on": on, **choice}
     request, spec, axes = prepare(path, over, given, names=names, max_parallel=max_parallel, **options)
     before = result(request.workspace, JobResult(spec.id, JobState(), spec)).done if resume else 0
     executor = executors.get(request.workspace, on)
@@ -144,6 +146,7 @@ def prepare(
     listed: str | os.PathLike[str] | None = None,
     until: str | None = None,
     resume: bool = False,
+    on: str = LOCAL,
 ) -> tuple[launch.Request, JobSpec, list[str]]:
     """Check a sweep without starting it; arguments as for `sweep`, and the axes' names at the end.
 
@@ -174,7 +177,8 @@ def prepare(
     request = launch.check(path, kernel, any_given=True)
     fixed = parameters.given(given, request.known, names)
     axes, combinations = _jobs(request, over, fixed, names, draw=draw, seed=seed, listed=listed)
-    parallel = min(max_parallel or cores(), len(combinations))
+    room = cores() if on == LOCAL else _ELSEWHERE
+    parallel = min(max_parallel or room, len(combinations))
     for each in combinations:
         parameters.complete(each, request.known)
     spec = JobSpec(
