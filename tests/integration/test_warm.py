@@ -174,6 +174,13 @@ def test_an_idle_zygote_leaves_and_one_with_a_child_stays(tmp_path, monkeypatch)
     wait_for(lambda: warm.lingering() == [])
 
 
+def test_a_zygote_that_nobody_can_find_leaves(tmp_path):
+    pid = started(kernels())["pid"]
+    for one in warm.lingering():
+        one.address.unlink()
+    wait_for(lambda: not psutil.pid_exists(pid))
+
+
 def test_what_speaks_at_import_is_left_to_the_notebook(tmp_path, monkeypatch):
     site = tmp_path / "site-packages"
     site.mkdir()
@@ -226,7 +233,7 @@ def test_strangers_are_refused(tmp_path, monkeypatch):
     listener.listen()
     theirs = socket.socket(socket.AF_UNIX)
     theirs.connect(str(tmp_path / "s"))
-    loop = zygote.Zygote(listener, str(tmp_path / "s"), 0, {}, 9, {})
+    loop = zygote.Zygote(listener, str(tmp_path / "s"), (tmp_path / "s").stat().st_ino, {}, 9, {})
     assert loop._accept()
     assert not loop._askers
     assert theirs.recv(1) == b""  # hung up

@@ -302,15 +302,14 @@ def _connect(address: Path) -> socket.socket | None:
 def _start(wish: Wish, address: Path) -> None:
     """Start a zygote that listens at ``address``; requests wait until it has imported."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    nascent = address.with_name(f".{address.name}")
     with contextlib.suppress(FileNotFoundError):
-        nascent.unlink()
-    listener.bind(str(nascent))
+        address.unlink()  # a dead one's
+    listener.bind(str(address))
     listener.listen(128)
     options = {
         "socket": listener.fileno(),
         "address": str(address),
-        "inode": os.stat(nascent).st_ino,
+        "inode": os.stat(address).st_ino,
         "module": _MODULES[wish.role],
         "preload": wish.preload,
         "left": {},
@@ -332,7 +331,6 @@ def _start(wish: Wish, address: Path) -> None:
             check=True,
             timeout=_PATIENCE,
         )
-    nascent.rename(address)
     listener.close()
 
 
@@ -402,7 +400,7 @@ def lingering(folder: Path | None = None) -> list[Lingering]:
             facts = address.lstat()
         except FileNotFoundError:
             continue
-        if not stat.S_ISSOCK(facts.st_mode) or address.name.startswith("."):
+        if not stat.S_ISSOCK(facts.st_mode):
             continue
         answer = _ask(address, {"do": "tell"})
         if answer is None:

@@ -183,10 +183,16 @@ class Zygote:
                 asker = self._askers.get(number)
                 if asker is not None:
                     self._hear(number, asker)
-            if any(_changed(folder) != when for folder, when in self._watched.items()):
+            if self._useless():
                 self._leave()
-            if not self._children and time.monotonic() - self._last > self._idle:
-                self._leave()
+
+    def _useless(self) -> bool:
+        """Whether nobody will ask any more, or must not: idle, another environment, nobody can find it."""
+        if any(_changed(folder) != when for folder, when in self._watched.items()):
+            return True
+        if _inode(self._address) != self._inode:
+            return True
+        return not self._children and time.monotonic() - self._last > self._idle
 
     def _over(self) -> bool:
         patient = time.monotonic() - self._left < _GRACE  # a request may be on its way
