@@ -44,9 +44,12 @@ def archive(context: Context, *runs: str, older_than: str | None = None, dry_run
             "name runs or give --older-than, not both", "As: `provenote archive --older-than 90d`"
         )
     from provenote.keeping import archive as archiving
+    from provenote.keeping import pins
 
     before = time.time() - seconds(older_than)
     moved = archiving.archive(context.workspace, before=before, dry_run=dry_run, tell=context.tell)
+    if moved.archives:
+        pins.settle(context.workspace)  # `dvc gc --all-experiments` does not see them any more
     rows, spared = moved.choice.rows, moved.choice.spared
     many = f"{len(rows):,} run{'' if len(rows) == 1 else 's'}"
     if not rows:
@@ -79,15 +82,19 @@ def unarchive(context: Context, *runs: str) -> View:
         Names, labels or ids, or starts of ids or commits.
     """
     from provenote.keeping import archive as archiving
+    from provenote.keeping import pins
     from provenote.stores import annotating, index
 
     rows = named(context, "unarchive", runs)
-    archiving.unarchive(context.workspace, rows)
+    if archiving.unarchive(context.workspace, rows):
+        pins.settle(context.workspace)
     said = index.annotated(context.workspace).runs
     marked = [row.id for row in rows if row.id in said and said[row.id].archived]
     if marked:
         annotating.say(context.workspace, "unarchive", marked)
-    return noted("unarchive", rows, "no longer archived")
+    view = noted("unarchive", rows, "no longer archived")
+    # A move out of an archive is nothing that was said: `undo` would take back something else.
+    return view if marked else replace(view, parts=[Line(f"{few(rows)} no longer archived", "ok")])
 
 
 @verb("pin")

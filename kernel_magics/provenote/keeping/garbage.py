@@ -131,7 +131,7 @@ def look(
     if not list(projects) and not _inside(workspace):
         why = f"the cache {workspace.cache_dir} lies outside this repository, and others may use it"
         return Garbage((), folders, 0, f"{why}: name all its projects with --projects")
-    there = [(md5, status) for md5, status in held.objects(_store(workspace)) if _age(status, now) > HOUR]
+    there = list(held.objects(_store(workspace)))
     needed: set[str] = set()
     for place in sharers:
         needed |= reachable.needed(place)
@@ -139,7 +139,7 @@ def look(
     elsewhere = on_remotes(workspace, free)
     gone, young = [], 0
     for md5, status in free.items():
-        if md5 in elsewhere or _age(status, now) > max(older_than, HOUR):
+        if _age(status, now) > (HOUR if md5 in elsewhere else max(older_than, HOUR)):
             gone.append(Object(md5, status.st_size, status.st_mtime_ns, md5 in elsewhere))
         else:
             young += status.st_size
