@@ -41,6 +41,8 @@ class Settings:
         Seconds one cell of a job may take; 0 means no limit.
     warm_kernels : bool
         Whether jobs are forked from processes that linger with their packages imported (Linux).
+    tolerance : str
+        How far metrics may be off in a reproduction, as ``rmse=0.01, mae=1%``; empty: not at all.
     """
 
     overlay: str = "provenote"
@@ -52,6 +54,7 @@ class Settings:
     untracked_total_limit: int = 100 * MB
     cell_timeout: int = 0
     warm_kernels: bool = True
+    tolerance: str = ""
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}

@@ -80,7 +80,12 @@ def say(
 
 
 def reproduced(
-    workspace: Workspace, run: str, verdict: str, by_run: str | None = None, signer: Signer | None = None
+    workspace: Workspace,
+    run: str,
+    verdict: str,
+    by_run: str | None = None,
+    signer: Signer | None = None,
+    **facts: Any,
 ) -> None:
     """Keep the verdict of a reproduction.
 
@@ -91,8 +96,11 @@ def reproduced(
         Id of the run that was reproduced.
     verdict : {'identical', 'within tolerance', 'different'}
     by_run : str, optional
-        Id of the run that reproduced it.
+        Id of the run that reproduced it, where that is a run of its own.
     signer : Signer, optional
+    **facts : str or dict of str
+        How it was come by: ``commit``, ``tolerance`` by metric, ``environment``, ``host``, and ``evidence``,
+        the SHA-256 of the report.
 
     Raises
     ------
@@ -101,7 +109,7 @@ def reproduced(
     """
     if verdict not in annotation.VERDICTS:
         raise UsageError(f"{verdict!r} is no verdict", f"One of {', '.join(annotation.VERDICTS)}")
-    body = {"verdict": verdict, "by_run": by_run}
+    body = {"verdict": verdict, "by_run": by_run, **facts}
     _append(workspace, [("reproduced", [run], body)], f"reproduced {run}: {verdict}", signer)
 
 

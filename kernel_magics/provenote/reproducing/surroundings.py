@@ -1,0 +1,129 @@
+"""What a reproduction stands on: its data in place, the files its snapshot left out, its environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenote.errors import Refused, WorldError
+from provenote.events import Progress, Tell
+from provenote.reproducing.execution import Wish
+from provenote.reproducing.reproduction import Surroundings
+from provenote.travel import contents
+
+if TYPE_CHECKING:
+    from provenote.model import Row
+    from provenote.reproducing.scratch import Scratch
+    from provenote.workspace import Workspace
+
+_BROUGHT = ("data", "size", "count", "total")
+"""Why a snapshot may have left out a file that can be brought from the work tree, if it is still the same."""
+
+
+def prepare(
+    workspace: Workspace,
+    row: Row,
+    document: Mapping[str, Any],
+    place: Scratch,
+    build: bool,
+    label: str,
+    tell: Tell,
+) -> tuple[Wish, Surroundings]:
+    """Put data in place and look at the environment.
+
+    Raises
+    ------
+    WorldError
+        If data that the run read are nowhere.
+    """
+    tell(Progress(label, detail="its data"))
+    overlay = f"{str(document['overlay']).removeprefix(f'{workspace.prefix}/')}/"
+    wanted = contents.wanted(workspace, str(row.commit), document)
+    wanted = {path: stored for path, stored in wanted.items() if not path.startswith(overlay)}
+    there, absent = contents.put(workspace, place.place.dvc_root, wanted, tell)
+    read = {os.path.normpath(str(one["path"])) for one in document.get("reads") or ()}
+    lacking = [path for path in absent if path in read]
+    if lacking:
+        raise WorldError(
+            f"{row.name} cannot be reproduced: data it read are neither here nor on a remote: {few(lacking)}",
+            "Ask who made them to run: `provenote data push`",
+        )
+    absent = (*absent, *_omitted(workspace, document, place))
+    interpreter, missing = (None, False) if not build else _built(workspace, row, document, tell)
+    changes, imported = ((), 0) if build else _environment(workspace, row, document)
+    compared = (
+        "built" if build else "differs" if changes else "same" if document.get("environment") else "unknown"
+    )
+    wish = Wish(row.label, document["params"], document, interpreter, missing)
+    return wish, Surroundings(there, absent, changes, imported, compared)
+
+
+def _omitted(workspace: Workspace, document: Mapping[str, Any], place: Scratch) -> tuple[str, ...]:
+    """Bring files that the snapshot left out, where the work tree still has them; return the others."""
+    absent = []
+    for one in document.get("omitted") or ():
+        path, wanted = str(one.get("path", "")), one.get("sha256")
+        if one.get("why") not in (*_BROUGHT, "secret") or not contents.inside(path):
+            continue
+        target, own = place.top / path, workspace.top / path
+        if target.exists():
+            continue
+        same = one["why"] in _BROUGHT and wanted and own.is_file() and not own.is_symlink()
+        if same and own.stat().st_size == one.get("size") and _sha256(own) == wanted:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(own, target)
+        else:
+            absent.append(path)
+    return tuple(absent)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _environment(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+    """Return what is different here, and how much of it the run imported, or Python itself."""
+    from provenote.stores import environments
+
+    changes = contents.environment_changes(workspace, row, document)
+    own = set(environments.imported(document))
+    return changes, sum(change.split(" ", 1)[0] in (own | {"python", "implementation"}) for change in changes)
+
+
+def _built(workspace: Workspace, row: Row, document: Mapping[str, Any], tell: Tell) -> tuple[Path, bool]:
+    """Build the run's own environment; return its Python, and whether our package is to be lent to it.
+
+    Raises
+    ------
+    Refused
+        If a package that the run imported cannot be installed any more.
+    """
+    from provenote.environments import create, known
+    from provenote.stores import environments
+
+    built = create.create(workspace, known.of_run(workspace, row.id), skip_missing=True, tell=tell)
+    skipped = {name.split("==")[0]: why for name, why in built.skipped.items()}
+    needed = [*environments.imported(document), *([] if document.get("kind") == "script" else ["ipykernel"])]
+    gone = [f"{name} ({skipped[name]})" for name in needed if name in skipped and name != "provenote"]
+    if gone:
+        raise Refused(
+            f"the environment of {row.name} cannot be built whole: {few(gone)}",
+            f"Reproduce it in the one that is here: `provenote reproduce {row.name}`",
+        )
+    return built.interpreter, "provenote" in skipped
+
+
+def folders(workspace: Workspace) -> list[str]:
+    """Return where the project stands here: a run that printed the place has printed one of these."""
+    found = {str(workspace.top), str(workspace.dvc_root), str(workspace.main_root)}
+    return [*found, *(os.path.realpath(folder) for folder in found)]
+
+
+def few(names: Sequence[str], many: int = 4) -> str:
+    """Return some names and how many more there are."""
+    return ", ".join(names[:many]) + (f" and {len(names) - many} more" if len(names) > many else "")
