@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_sync import Clone, Team, git, make_team, refs_of, team_in
+from clones import Clone, Team, git, make_team, refs_of, team_in
 
 import provenote
 from provenote import sharing
