@@ -230,6 +230,12 @@ def test_data_are_compared_by_schema_rows_and_files(repo, versions, capsys):
         "files": None,
         "unknown": None,
     }
+    seen = []
+    comparison.compare(workspace.find(), versions, tell=seen.append)
+    assert [(step.label, step.state) for step in seen][:2] == [
+        ("compare data/hour.csv", "running"),
+        ("compare data/hour.csv", "done"),
+    ]
     text = told(capsys, *versions)
     assert "Data, data/hour.csv differs" in text and "4 rows added; 1 rows changed in hum (1)" in text
     assert "new: wind" in text and "2 files added: 1.txt, 2.txt" in text

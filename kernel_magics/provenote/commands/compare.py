@@ -25,7 +25,12 @@ def compare(context: Context, *runs: str, baseline: str | None = None, all: bool
     from provenote.compare import comparison
 
     return comparison.compare(
-        context.workspace, runs, baseline=baseline, everything=all, pictures=context.face == "notebook"
+        context.workspace,
+        runs,
+        baseline=baseline,
+        everything=all,
+        pictures=context.face == "notebook",
+        tell=context.tell,
     )
 
 
@@ -71,7 +76,13 @@ def report(
     path = Path(out)
     report_file.check(path, force=force)
     made = reporting.report(
-        context.workspace, " ".join(query), sort=sort, baseline=baseline, title=title, everything=all
+        context.workspace,
+        " ".join(query),
+        sort=sort,
+        baseline=baseline,
+        title=title,
+        everything=all,
+        tell=context.tell,
     )
     written = report_file.write(made, path, force=force)
     parts: list[Part] = [

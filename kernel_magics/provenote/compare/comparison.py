@@ -14,6 +14,7 @@ from provenote.compare.inputs import DataItem
 from provenote.compare.locks import Environments
 from provenote.compare.notebooks import NotebookCell
 from provenote.compare.sides import Side, choose, read
+from provenote.events import Tell, silent
 
 if TYPE_CHECKING:
     from provenote.model import Row
@@ -61,6 +62,7 @@ def compare(
     baseline: str | None = None,
     everything: bool = False,
     pictures: bool = False,
+    tell: Tell = silent,
     now: float | None = None,
 ) -> View:
     """Compare runs.
@@ -76,6 +78,8 @@ def compare(
         Whether what is the same is shown, too.
     pictures : bool
         Whether metrics are drawn.
+    tell : Tell
+        Where progress goes.
     now : float, optional
         Seconds since 1970.
 
@@ -94,7 +98,7 @@ def compare(
     from provenote.compare.comparison_json import to_json
     from provenote.view import View
 
-    found = of_rows(workspace, choose(workspace, names, baseline))
+    found = of_rows(workspace, choose(workspace, names, baseline), tell)
     return View(
         beside.parts_of(found, everything=everything, pictures=pictures, now=now),
         to_json(found, everything=everything),
@@ -106,7 +110,7 @@ def compare(
     )
 
 
-def of_rows(workspace: Workspace, rows: Sequence[Row]) -> Comparison:
+def of_rows(workspace: Workspace, rows: Sequence[Row], tell: Tell = silent) -> Comparison:
     """Compare runs that were found already; the first is the baseline."""
     sides = read(workspace, rows)
     files = tuple(code.changes(workspace, sides[0], side) for side in sides[1:])
@@ -117,7 +121,7 @@ def of_rows(workspace: Workspace, rows: Sequence[Row]) -> Comparison:
         differences.about(sides),
         files,
         _notebooks(sides),
-        inputs.inputs(workspace, sides, files),
+        inputs.inputs(workspace, sides, files, tell),
         locks.environments(sides),
     )
 

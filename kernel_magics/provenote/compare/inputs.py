@@ -16,6 +16,7 @@ from provenote.compare.code import CodeChanges
 from provenote.compare.sides import Side
 from provenote.data.differing import FolderDifference, folder_difference
 from provenote.errors import ProvenoteError
+from provenote.events import Progress, Tell, silent
 
 if TYPE_CHECKING:
     from provenote.data.tablediff import TableDifference
@@ -102,7 +103,9 @@ class DataItem:
         return len({version.md5 if version else None for version in self.versions}) == 1
 
 
-def inputs(workspace: Workspace, sides: Sequence[Side], code: Sequence[CodeChanges]) -> tuple[DataItem, ...]:
+def inputs(
+    workspace: Workspace, sides: Sequence[Side], code: Sequence[CodeChanges], tell: Tell = silent
+) -> tuple[DataItem, ...]:
     """Compare the data of runs.
 
     Parameters
@@ -111,6 +114,8 @@ def inputs(workspace: Workspace, sides: Sequence[Side], code: Sequence[CodeChang
     sides : sequence of Side
     code : sequence of CodeChanges
         How the files of each other run differ from the baseline's: which pointers do.
+    tell : Tell
+        Where progress goes.
     """
     profiles = _Profiles(workspace, sides)
     reads = [_reads(side.document) for side in sides]
@@ -124,7 +129,7 @@ def inputs(workspace: Workspace, sides: Sequence[Side], code: Sequence[CodeChang
         )
         base = versions[0]
         changes = tuple(
-            _change(workspace, path, base, version)
+            _change(workspace, path, base, version, tell)
             if base is not None and version is not None and version.md5 != base.md5
             else None
             for version in versions
@@ -221,7 +226,7 @@ class _Profiles:
         return self._known[path]
 
 
-def _change(workspace: Workspace, path: str, base: DataSeen, version: DataSeen) -> DataChange:
+def _change(workspace: Workspace, path: str, base: DataSeen, version: DataSeen, tell: Tell) -> DataChange:
     """Tell how a version differs from the baseline's, as far as that is known here."""
     added, removed, retyped = _columns(base.columns, version.columns)
     if (base.nfiles is None) != (version.nfiles is None):
@@ -232,7 +237,7 @@ def _change(workspace: Workspace, path: str, base: DataSeen, version: DataSeen) 
     if base.nfiles is not None:
         folder, why = _folders(workspace, base, version)
     elif not absent:
-        table, why = _tables(workspace, path, base, version)
+        table, why = _tables(workspace, path, base, version, tell)
     if table is not None and (base.columns is None or version.columns is None):
         added = tuple(one.name for one in table.columns if one.old is None)
         removed = tuple(one.name for one in table.columns if one.new is None)
@@ -257,7 +262,7 @@ def _columns(
 
 
 def _tables(
-    workspace: Workspace, path: str, base: DataSeen, version: DataSeen
+    workspace: Workspace, path: str, base: DataSeen, version: DataSeen, tell: Tell
 ) -> tuple[TableDifference | None, str]:
     from provenote.data import tables
     from provenote.data.tablediff import compare
@@ -269,12 +274,16 @@ def _tables(
     if any(place is None or place.stat().st_size > BYTES for place in found):
         return None, f"too large to compare row by row here: `provenote data diff {path}@OLD NEW`"
     old, new = (tables.Source(place, path) for place in found if place is not None)
+    label = f"compare {path}"
+    tell(Progress(label))
     try:
         return compare(old, new), ""
     except tables.NotReadable as error:
         return None, f"not readable as tables: {error.what}"
     except ProvenoteError as error:
         return None, error.what
+    finally:
+        tell(Progress(label, state="done"))
 
 
 def _folders(workspace: Workspace, base: DataSeen, version: DataSeen) -> tuple[FolderDifference | None, str]:

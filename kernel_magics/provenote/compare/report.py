@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from provenote.compare import beside, columns, comparison, numbers
 from provenote.compare.selection import Selection, select
 from provenote.errors import UsageError
+from provenote.events import Tell, silent
 from provenote.model import Row
 from provenote.view import Cell, Column, Facts, Line, Part, Table
 
@@ -60,6 +61,7 @@ def report(
     baseline: str | None = None,
     title: str | None = None,
     everything: bool = False,
+    tell: Tell = silent,
     now: float | None = None,
 ) -> Report:
     """Make the report of the runs that a query chooses.
@@ -77,6 +79,8 @@ def report(
         By default made from the query.
     everything : bool
         Runs of all branches, and archived ones.
+    tell : Tell
+        Where progress goes.
     now : float, optional
         Seconds since 1970.
 
@@ -106,7 +110,7 @@ def report(
         ("Data and environments", _origins(chosen.rows, documents)),
     ]
     if others:
-        compared = comparison.of_rows(workspace, [base, *others[: COMPARED - 1]])
+        compared = comparison.of_rows(workspace, [base, *others[: COMPARED - 1]], tell)
         heading = f"What differs from {base.name}"
         sections.append((heading, beside.parts_of(compared, alone=True)))
     kept = tuple((heading, tuple(parts)) for heading, parts in sections if parts)
