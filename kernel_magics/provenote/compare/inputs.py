@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BYTES = 64_000_000
 """Bytes of a table up to which its rows are compared; `data diff` compares any."""
 
+TOLD = 5_000_000
+"""Bytes of two tables from which progress is told: less takes no time."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataSeen:
@@ -275,6 +278,7 @@ def _tables(
         return None, f"too large to compare row by row here: `provenote data diff {path}@OLD NEW`"
     old, new = (tables.Source(place, path) for place in found if place is not None)
     label = f"compare {path}"
+    tell = tell if old.path.stat().st_size + new.path.stat().st_size > TOLD else silent
     tell(Progress(label))
     try:
         return compare(old, new), ""
