@@ -11,11 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from provenote.commands.tree import Context, Parameter, Verb, load_verb, verbs
 from provenote.errors import ProvenoteError, UsageError
 from provenote.view import View
+
+if TYPE_CHECKING:
+    from provenote.render.live import Live
 
 
 class _Parser(argparse.ArgumentParser):
@@ -206,13 +209,18 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"provenote {version('provenote')}\n")
         return 0
     try:
-        context = Context(face="terminal", tell=_progress(words), confirm=_ask if _person() else None)
+        context, live = Context("terminal", _progress(words), _ask if _person() else None), None
+        if "--json" not in words:
+            context.write = _write
+            live = _live(context)
         view, as_json = run(words, context)
         if as_json:
             sys.stdout.write(
                 json.dumps(view.data, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode()
                 + "\n"
             )
+        elif live is not None and live.drawn:
+            live.close(view)
         else:
             from provenote.render import terminal
 
@@ -246,6 +254,22 @@ def _ask(subject: str, expected: str) -> str:
     sys.stderr.write(f"{subject.rstrip()}\n\nType {expected} to confirm, or nothing to leave: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _live(context: Context) -> Live | None:
+    """Let ``context`` redraw on the terminal, if there is one."""
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    from provenote.render.live import TerminalLive
+
+    live = TerminalLive()
+    context.draw = live.draw
+    return live
 
 
 def _progress(words: Sequence[str]) -> Any:

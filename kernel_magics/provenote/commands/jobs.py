@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from provenote.commands.tree import Context, verb
-from provenote.view import Cell, Column, Facts, Line, Mark, Part, Role, Table, Text, View
-
-if TYPE_CHECKING:
-    from provenote.jobs.folder import JobFolder
-    from provenote.jobs.launch import JobResult, Request
-    from provenote.jobs.sweeps import SweepResult
-
-_MARKS: dict[str, Mark] = {
-    "queued": "queued",
-    "running": "running",
-    "finished": "ok",
-    "failed": "failed",
-    "killed": "killed",
-}
-_METRICS_SHOWN = 4
+from provenote.view import Line, Part, Text, View
 
 
 @verb("job run", params="-p")
@@ -71,7 +57,7 @@ def job_run(
         Show the notebook's parameters instead of running it.
     """
     from provenote.errors import UsageError
-    from provenote.jobs import launch
+    from provenote.jobs import ended, launch
 
     if from_ is not None:
         if notebook is not None:
@@ -93,7 +79,7 @@ def job_run(
     if notebook is None:
         raise UsageError("which notebook?", "Name one, or a run: `provenote job run --from RUN`")
     if describe:
-        return _described(launch.check(notebook, kernel))
+        return ended.described(launch.check(notebook, kernel))
     result = launch.run_job(
         notebook,
         params or (),
@@ -106,7 +92,7 @@ def job_run(
         on=on,
         tell=context.tell,
     )
-    return _ended(result)
+    return ended.ended(result)
 
 
 @verb("sweep", grid="-g", params="-p")
@@ -171,7 +157,7 @@ def sweep(
     again : bool
         Run all jobs anew, also those that succeeded before.
     """
-    from provenote.jobs import sweeps
+    from provenote.jobs import ended, sweeps
 
     result = sweeps.sweep(
         notebook,
@@ -192,15 +178,26 @@ def sweep(
         listed=from_,
         until=until,
     )
-    return _swept(result, metric)
+    return ended.swept(result, metric)
 
 
-@verb("jobs", everything="-A")
-def jobs(context: Context, *, limit: int = 20, everything: bool = False, stop_warm: bool = False) -> View:
-    """List jobs, the newest first: where each is, for how long, what it printed last.
+@verb("jobs", everything="-A", watch="-w")
+def jobs(
+    context: Context,
+    *,
+    watch: bool = False,
+    limit: int = 20,
+    everything: bool = False,
+    stop_warm: bool = False,
+) -> View:
+    """List jobs, the newest first: where each is, for how long, how long yet, what it printed last.
+
+    What is left is guessed from past jobs of the same notebook.
 
     Parameters
     ----------
+    watch : bool
+        Keep the table up to date until no job is at work; Ctrl-C ends the watching, not the jobs.
     limit : int
         At most so many.
     everything : bool
@@ -208,37 +205,16 @@ def jobs(context: Context, *, limit: int = 20, everything: bool = False, stop_wa
     stop_warm : bool
         Instead, end the processes that linger so that the next job starts quickly; jobs at work go on.
     """
-    from provenote.jobs import folder as folders
+    from provenote.jobs import board
 
     if stop_warm:
         from provenote.jobs import warm
 
         return _stopped(warm.stop())
-    rows: list[list[Cell]] = []
-    marks: list[Mark] = []
-    data: list[dict[str, Any]] = []
-    now = time.time()
-    found = folders.listing(context.workspace.home)
-    known = {job.id for job in found}
-    for job in found:
-        if len(rows) == limit:
-            break
-        entry = _entry(job, now)
-        if entry is None or (entry["sweep"] in known and entry["over"] and not everything):
-            continue
-        data.append(entry)
-        marks.append(_MARKS[entry["status"]])
-        rows.append(_row(entry))
-    columns = [
-        Column("job"),
-        Column("notebook"),
-        Column("state"),
-        Column("cells", "right"),
-        Column("seconds", "right"),
-    ]
-    columns += [Column("run"), Column("last line")]
-    empty = "No job was run here yet. Run one: `provenote job run NOTEBOOK -p name=value`"
-    return View([Table(columns, rows, marks, empty=empty)], {"jobs": data})
+    home = context.workspace.home
+    if watch:
+        return board.watch(home, context.draw, limit, everything)
+    return board.view(board.Board(home).entries(time.time(), limit, everything))
 
 
 def _stopped(count: int) -> View:
@@ -247,8 +223,8 @@ def _stopped(count: int) -> View:
     return View([Line(text, "ok" if count else "")], {"stopped": count})
 
 
-@verb("job logs")
-def job_logs(context: Context, job: str, *, lines: int | None = None) -> View:
+@verb("job logs", follow="-f")
+def job_logs(context: Context, job: str, *, lines: int | None = None, follow: bool = False) -> View:
     """Show what a job printed.
 
     Parameters
@@ -257,33 +233,58 @@ def job_logs(context: Context, job: str, *, lines: int | None = None) -> View:
         Its id or the first characters of it, or the name of its run.
     lines : int
         Only the last so many lines.
+    follow : bool
+        Go on with what it prints until it is over; Ctrl-C ends the following, not the job.
     """
-    from provenote.jobs import executor, folder
+    from provenote.jobs import executor, folder, following
 
     found = folder.find(context.workspace.home, job)
-    said = _legible(executor.get(context.workspace).logs(found.id)).rstrip("\n").split("\n")
-    text = "\n".join(said[-lines:] if lines else said)
+    there = executor.get(context.workspace)
+    if follow and context.write is not None:
+        said = following.follow(there, found.id, context.write, lines)
+        state = there.status(found.id)
+        end = f"{state.state}{f': {state.reason}' if state.reason else ''}"
+        return View([Line(f"job {found.id[:8]} {end}", role="muted")], {"id": found.id, "log": said})
+    if follow:
+        following.follow(there, found.id, lambda text: None)
+    whole = following.legible(there.logs(found.id)).rstrip("\n").split("\n")
+    text = "\n".join(whole[-lines:] if lines else whole)
     part: Part = Text(text) if text else Line("It printed nothing.", role="muted")
     return View([part], {"id": found.id, "log": text})
 
 
 @verb("job cancel")
-def job_cancel(context: Context, job: str) -> View:
+def job_cancel(context: Context, job: str | None = None, *, all: bool = False) -> View:
     """Stop a job, or all jobs of a sweep: the cell at work is interrupted, then its kernel killed.
 
     Parameters
     ----------
     job : str
         Its id or the first characters of it, or the name of its run.
+    all : bool
+        Stop every job that waits or is at work.
     """
-    from provenote.jobs import folder, launch
+    from provenote.errors import UsageError
+    from provenote.jobs import executor, folder, launch
 
-    found = folder.find(context.workspace.home, job)
-    asked = launch.cancel(context.workspace, found)
+    if all is (job is not None):
+        raise UsageError("which job?", "Name one, or give --all: `provenote jobs` lists them")
+    place = context.workspace
+    if job is not None:
+        found = folder.find(place.home, job)
+        asked = launch.cancel(place, found)
+        none = f"Job {found.id[:8]} had ended already."
+    else:
+        going = [each.id for each in folder.listing(place.home) if not each.state().over]
+        there = executor.get(place)
+        for each in going:
+            there.cancel(each)
+        asked, none = len(going), "No job is at work."
+    data = {"id": found.id if job is not None else None, "asked": asked}
     if not asked:
-        return View([Line(f"Job {found.id[:8]} had ended already.", "warn")], {"id": found.id, "asked": 0})
+        return View([Line(none, "warn")], data)
     text = f"Asked {'the job' if asked == 1 else f'{asked} jobs'} to stop. See: `provenote jobs`"
-    return View([Line(text, "ok")], {"id": found.id, "asked": asked})
+    return View([Line(text, "ok")], data)
 
 
 @verb("job retry")
@@ -297,11 +298,13 @@ def job_retry(context: Context, job: str, *, on: str | None = None) -> View:
     on : str
         Where it runs now, as for `job run`; default: where it ran before.
     """
-    from provenote.jobs import folder, launch, sweeps
+    from provenote.jobs import ended, folder, launch, sweeps
 
     place = context.workspace
     result = launch.retry(place, folder.find(place.home, job), context.tell, on)
-    return _swept(sweeps.result(place, result), None) if result.spec.kind == "sweep" else _ended(result)
+    if result.spec.kind == "sweep":
+        return ended.swept(sweeps.result(place, result))
+    return ended.ended(result)
 
 
 def _names(context: Context) -> dict[str, Any] | None:
@@ -313,157 +316,16 @@ def _from_run(context: Context, run: str, params: Sequence[str], describe: bool,
     """Run the notebook of a past run as a job."""
     import os
 
-    from provenote.jobs import again
+    from provenote.jobs import again, ended
 
     begin = again.find(context.workspace, run)
     if describe:
-        return _described(again.request_of(context.workspace, begin, options["kernel"]), begin.given)
+        return ended.described(again.request_of(context.workspace, begin, options["kernel"]), begin.given)
     result, place, remarks = again.run(
         context.workspace, begin, params, names=_names(context), tell=context.tell, **options
     )
-    ended = _ended(result)
+    shown = ended.ended(result)
     began: list[Part] = [Line(f"started from run {begin.row.name}, in {os.path.relpath(place.top)}", "ok")]
     began += [Line(remark, "warn") for remark in remarks]
     data = {**result.to_json(), "from": begin.row.id, "folder": str(place.top), "remarks": list(remarks)}
-    return View([*began, *ended.parts], data, ended.status)
-
-
-def _described(request: Request, given: Mapping[str, Any] | None = None) -> View:
-    """Show what a notebook declares, and what a past run gave it."""
-    given = given or {}
-    texts = {p.name: repr(given[p.name]) if p.name in given else p.text for p in request.known}
-    rows = [
-        [
-            Cell(p.name, "code"),
-            Cell(str(p.kind)),
-            Cell(texts[p.name] or "must be given", "plain" if texts[p.name] else "warn"),
-            Cell(p.help, "muted"),
-        ]
-        for p in request.known
-    ]
-    columns = [Column("parameter"), Column("type"), Column("default"), Column("meaning")]
-    empty = "No cell is tagged `parameters`: nothing can be given."
-    data = [
-        {"name": p.name, "type": str(p.kind), "default": texts[p.name] or None, "help": p.help}
-        for p in request.known
-    ]
-    return View([Table(columns, rows, empty=empty)], {"notebook": request.relative, "parameters": data})
-
-
-def _ended(result: JobResult) -> View:
-    state, spec = result.state, result.spec
-    status, _ = state.status
-    took = state.elapsed(time.time())
-    aside = f"{took:.1f} s" if took is not None else ""
-    run = f" as run {state.name}" if state.name else ""
-    if not state.over:
-        line = Line(f"{spec.label} is still being stopped. See: `provenote jobs`", "warn")
-    elif state.state == "succeeded":
-        line = Line(f"{spec.label} finished{run}", "ok", aside=aside)
-    else:
-        word = {"timed_out": "took too long", "oom_killed": "ran out of memory"}.get(state.state, state.state)
-        reason = f": {state.reason}" if state.reason else ""
-        line = Line(
-            f"{spec.label} {word}{run}{reason}", "failed" if status == "failed" else "killed", aside=aside
-        )
-    parts: list[Part] = [line]
-    if state.state == "succeeded" and state.reason:
-        parts.append(Line(state.reason, "warn"))
-    if state.error is not None and state.error["what"] != state.reason:
-        parts.append(Line(f"{state.error['what']}. {state.error['mend'] or ''}".strip(), "failed"))
-    facts = [("job", Cell(result.id[:8], "code", result.id))]
-    if state.output:
-        facts.append(("executed notebook", Cell(state.output, "code")))
-    parts.append(Facts(facts))
-    if state.over and state.state != "succeeded":
-        parts.append(Line(f"What it printed: `provenote job logs {result.id[:8]}`", role="muted"))
-    return View(parts, result.to_json(), result.exit_status)
-
-
-def _swept(result: SweepResult, metric: str | None) -> View:
-    from provenote.compare import numbers
-    from provenote.compare.families import sweep_name
-
-    state = result.sweep.state
-    keys = list(dict.fromkeys(key for one in result.metrics for key in one))
-    shown = [metric] if metric in keys else keys[:_METRICS_SHOWN]
-    places = {key: numbers.decimals([one.get(key) for one in result.metrics]) for key in shown if key}
-    best = result.best(shown[0]) if metric and shown else None
-    rows, marks = [], []
-    for place, (job, metrics) in enumerate(zip(result.jobs, result.metrics, strict=True)):
-        status, reason = job.state.status
-        took = job.state.elapsed(time.time())
-        row = [Cell(job.state.name or job.id[:8], "code", job.id)]
-        row += [Cell(str(job.spec.params.get(name))) for name in result.axes]
-        role: Role = "better" if place == best else "plain"
-        row += [Cell(numbers.text(metrics.get(key), places[key]), role) for key in shown if key]
-        row += [Cell(f"{took:.1f}" if took is not None else "–"), Cell(reason or "", "muted")]
-        rows.append(row)
-        marks.append(_MARKS[status])
-    columns = [Column("run"), *(Column(name, "right") for name in result.axes)]
-    columns += [Column(key, "right") for key in shown if key]
-    columns += [Column("seconds", "right"), Column("why")]
-    total = numbers.counted(len(result.jobs), "job")
-    foot = [f"{result.done} of {total} succeeded, {sweep_name(result.sweep.id)}"]
-    if best is not None:
-        foot.append(f"best {metric}: {result.jobs[best].state.name}")
-    if result.before:
-        foot.append(f"{numbers.counted(result.before, 'job')} had succeeded before; all anew: `--again`")
-    if state.state == "succeeded" and state.reason:
-        foot.append(state.reason)
-    if state.over and state.state != "succeeded":
-        foot.append(f"go on with the others: `provenote job retry {result.sweep.id[:8]}`")
-    return View([Table(columns, rows, marks, foot=foot)], result.to_json(), result.sweep.exit_status)
-
-
-def _entry(job: JobFolder, now: float) -> dict[str, Any] | None:
-    """Return one job as `jobs` lists it; None if its folder is damaged."""
-    from provenote.errors import WorldError
-
-    try:
-        spec = job.spec
-    except WorldError:
-        return None
-    state = job.state()
-    status, reason = state.status
-    return {
-        "id": job.id,
-        "kind": spec.kind,
-        "sweep": spec.nonce if len(spec.nonce) == len(job.id) else None,
-        "notebook": spec.notebook,
-        "label": spec.label,
-        "state": state.state,
-        "over": state.over,
-        "status": status,
-        "reason": reason,
-        "why": state.reason,
-        "attempt": state.attempt,
-        "cell": state.cell,
-        "cells": state.cells,
-        "seconds": state.elapsed(now),
-        "run": state.run,
-        "name": state.name,
-        "line": state.line,
-    }
-
-
-def _row(entry: dict[str, Any]) -> list[Cell]:
-    count = f"{entry['cell']}/{entry['cells']}" if entry["cells"] else ""
-    unit = " jobs" if entry["kind"] == "sweep" and count else ""
-    state = entry["state"] if entry["attempt"] == 1 else f"{entry['state']}, attempt {entry['attempt']}"
-    last = entry["why"] or entry["line"]
-    return [
-        Cell(entry["id"][:8], "code", entry["id"]),
-        Cell(entry["notebook"], "plain", entry["label"]),
-        Cell(state),
-        Cell(count + unit),
-        Cell("" if entry["seconds"] is None else f"{entry['seconds']:.0f}"),
-        Cell(entry["name"] or "", "code"),
-        Cell(last if len(last) <= 60 else last[:59] + "…", "muted", last),
-    ]
-
-
-def _legible(text: str) -> str:
-    """Return a log as a terminal would show it in the end, without what could drive the terminal."""
-    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
-    return "\n".join("".join(char for char in line if char.isprintable() or char == "\t") for line in lines)
+    return View([*began, *shown.parts], data, shown.status)

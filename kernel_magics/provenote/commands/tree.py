@@ -42,6 +42,10 @@ JOURNEYS = {
 """The modules of this package that register verbs, in the order of the help, and the verbs' first words."""
 
 
+def _unseen(view: View) -> None:
+    """Draw nothing: the face has no place for a view that changes."""
+
+
 @dataclass(slots=True)
 class Context:
     """What a face gives to a verb.
@@ -57,12 +61,18 @@ class Context:
         (jobs, ``allow_stdin`` false, no terminal).
     names : dict
         The notebook's namespace, for verbs that take Python values there.
+    draw : callable
+        Draws a view in the place of the one before, for what is watched; the last one is returned.
+    write : callable or None
+        Takes text as it comes; None where only the answer is wanted.
     """
 
     face: Literal["terminal", "notebook", "python"] = "python"
     tell: Tell = silent
     confirm: Callable[[str, str], str] | None = None
     names: dict[str, Any] = field(default_factory=dict)
+    draw: Callable[[View], None] = _unseen
+    write: Callable[[str], None] | None = None
 
     @property
     def workspace(self) -> Workspace:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from provenote.tracking.active import ActiveRun
+    from provenote.commands.tree import Context
+    from provenote.render.live import Live
     from provenote.view import View
     from provenote.workspace import Workspace
 
@@ -36,7 +38,23 @@ def view(shown: View, *, kernel: bool) -> None:
     bundle({"text/html": html.render(shown), "text/plain": terminal.render(shown, width=100, color=False)})
 
 
-def runs(shown: View, workspace: Workspace) -> None:
+def live(context: Context, *, kernel: bool) -> Live | None:
+    """Let a verb write text as it comes, and draw a view again and again where there is a place for it."""
+    from provenote.render import live
+
+    context.write = _write
+    if not kernel and not sys.stdout.isatty():
+        return None
+    found: Live = live.NotebookLive() if kernel else live.TerminalLive()
+    context.draw = found.draw
+    return found
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
     """Show runs in a notebook: what a saved notebook keeps, and beside it the widget where one can live."""
     from provenote.widgets import kept
 

@@ -41,9 +41,12 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
     from provenote import cli
 
     asked = context(shell, names, quiet="--json" in verb)
+    live = shown.live(asked, kernel=shown.is_kernel(shell)) if "--json" not in verb else None
     answer, as_json = cli.run(verb, asked)
     if as_json:
         sys.stdout.write(json.dumps(answer.data, ensure_ascii=False) + "\n")
+    elif live is not None and live.drawn:
+        live.close(answer)
     elif shown.is_kernel(shell) and answer.more.get("rows"):
         shown.runs(answer, asked.workspace)
     else:
