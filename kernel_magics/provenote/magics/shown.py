@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from provenote.tracking.active import ActiveRun
     from provenote.commands.tree import Context
     from provenote.render.live import Live
+    from provenote.tracking.active import ActiveRun
     from provenote.view import View
     from provenote.workspace import Workspace
 
@@ -55,6 +55,7 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
+def runs(shown: View, workspace: Workspace) -> None:
     """Show runs in a notebook: what a saved notebook keeps, and beside it the widget where one can live."""
     from provenote.widgets import kept
 
