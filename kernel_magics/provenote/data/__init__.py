@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from provenote.data.travel import get as get
     from provenote.data.travel import log as log
     from provenote.data.travel import path as path
+    from provenote.data.travel import profile as profile
 
 __all__ = ["Added", "Change", "Difference", "State", "Version"]
-__all__ += ["add", "diff", "get", "log", "path", "pull", "push", "status"]
+__all__ += ["add", "diff", "get", "log", "path", "profile", "pull", "push", "status"]
 
 _LATE = {
     "Added": "storing",
@@ -36,6 +37,7 @@ _LATE = {
     "get": "travel",
     "log": "travel",
     "path": "travel",
+    "profile": "travel",
     "pull": "exchange",
     "push": "exchange",
     "status": "states",

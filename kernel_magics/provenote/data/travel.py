@@ -9,6 +9,7 @@ import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from provenote.data import history, tracked
 from provenote.data.hashes import Hashes
@@ -80,6 +81,36 @@ def get(
     if aside is not None:
         shutil.rmtree(aside, ignore_errors=True)
     return target
+
+
+def profile(path: str | os.PathLike[str], rev: str | None = None, *, tell: Tell = silent) -> dict[str, Any]:
+    """Return the profile of a version: what `provenote.data.profiles` says of it.
+
+    Parameters
+    ----------
+    path : path
+        What is tracked.
+    rev : str, optional
+        As for `path`; without any, what the pointer names.
+    tell : Tell
+        Where progress goes.
+
+    Raises
+    ------
+    UsageError
+        If there is no such version.
+    WorldError
+        If it was never profiled and its bytes are neither here nor on the remote.
+    """
+    from provenote.data import profiles
+
+    workspace, inside = tracked.locate(path)
+    version = wanted(workspace, inside, rev)
+    beside = profiles.read(profiles.file_of(workspace.dvc_root / inside))
+    if beside is not None and beside["md5"] == version.stored.md5:
+        return beside
+    remotes.require(workspace, version.stored.md5, tell)
+    return profiles.of_object(workspace.cache_dir, version.stored, inside.rsplit("/", 1)[-1], tell=tell)
 
 
 def path(

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from provenote.errors import Refused
+from provenote.errors import Refused, UsageError
 from provenote.registry import model_bytes, names, reading
 from provenote.registry.releases import Release
-from provenote.workspace import find
+from provenote.workspace import Workspace, find
 
 
 class DemoWarning(UserWarning):
@@ -26,9 +28,13 @@ def load(
     stage: str = "production",
     root: str | None = None,
     *,
+    run: str | None = None,
+    trusted: Iterable[str] = (),
     folder: str | os.PathLike[str] | None = None,
 ) -> object:
     """Load the model that rightly holds a stage, after verifying all that stands behind it.
+
+    With ``run``, load the model that this run kept, to look at it or to test it: nobody approved that one.
 
     Parameters
     ----------
@@ -38,6 +44,12 @@ def load(
         The stage, ``production`` by default.
     root : str, optional
         The root to trust (``sha256:...``), instead of ``PROVENOTE_ROOT`` or the repository's setting.
+    run : str, optional
+        Name or id of a run; ``stage`` and ``root`` mean nothing then. Only the bytes are checked, against the
+        run's record.
+    trusted : iterable of str
+        With ``run``: full names of types that its file may hold beyond those of numpy, scipy and scikit-learn
+        that only compute.
     folder : path, optional
         A folder of the project; the current one by default.
 
@@ -53,6 +65,8 @@ def load(
         If anything does not hold. Nothing of the model was parsed then.
     """
     workspace = find(folder)
+    if run is not None:
+        return _kept(workspace, name, run, trusted)
     registry = reading.read(workspace, root)
     release = registry.state.current((registry.path, names.model(name), names.stage(stage)))
     if registry.log.policy.demo:
@@ -61,22 +75,45 @@ def load(
     return opened(registry, release)
 
 
+def _kept(workspace: Workspace, name: str, run: str, trusted: Iterable[str]) -> object:
+    """Return the model that a run kept."""
+    from provenote.registry.known_types import NUMERIC
+    from provenote.stores import index
+
+    row = index.find(workspace, run)
+    if row.commit is None:
+        raise UsageError(
+            f"the run {row.name} goes on, and its models are kept when it ends", "Wait for its end"
+        )
+    kept = index.document(workspace, row.commit)["artifacts"]
+    models = sorted(key for key, entry in kept.items() if entry.get("type") == "model")
+    if name not in models:
+        there = f"Its models: {', '.join(models)}" if models else "Keep one: `run.log_model(model, name)`"
+        raise UsageError(f"the run {row.name} kept no model {name!r}", there)
+    artifact = model_bytes.Artifact.read(kept[name])
+    return _made(workspace, artifact, (*NUMERIC, *trusted), f"{name} of {row.name}")
+
+
 def opened(registry: reading.Registry, release: Release) -> object:
     """Return the model of a release that holds its stage, from the bytes that were approved."""
-    from provenote.registry import formats
-
     subject = release.subject
     artifact = model_bytes.approved(registry.workspace, subject)
-    if subject.kind == "folder":
-        if subject.format != "file":
-            raise Refused(
-                f"{subject.reference} is a folder, which no reader of format {subject.format!r} takes"
-            )
-        return model_bytes.folder(registry.workspace, artifact)
-    content = model_bytes.content(registry.workspace, artifact)
-    if subject.format == "file":
+    # Which types to trust is said by the signed request; the run's record and the file itself have no say.
+    signed = replace(artifact, format=subject.format)
+    return _made(registry.workspace, signed, subject.trusted, subject.reference)
+
+
+def _made(workspace: Workspace, artifact: model_bytes.Artifact, trusted: Iterable[str], name: str) -> object:
+    """Return the model that these bytes hold, trusting exactly these types."""
+    from provenote.registry import formats
+
+    if artifact.kind == "folder":
+        if artifact.format != "file":
+            raise Refused(f"{name} is a folder, which no reader of format {artifact.format!r} takes")
+        return model_bytes.folder(workspace, artifact)
+    content = model_bytes.content(workspace, artifact)
+    if artifact.format == "file":
         place = model_bytes.private_folder() / Path(artifact.file).name
         place.write_bytes(content)
         return place
-    # Which types to trust is said by the signed request; the run's record and the file itself have no say.
-    return formats.load_bytes(content, subject.format, subject.trusted)
+    return formats.load_bytes(content, artifact.format, trusted)
