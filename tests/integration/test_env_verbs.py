@@ -19,7 +19,7 @@ from provenote.commands.tree import Context, load_verb
 from provenote.environments import uv
 from provenote.errors import Refused, UsageError, WorldError
 from provenote.tracking import environment
-from provenote.view import Table, View
+from provenote.view import Line, Table, View
 
 HEADING = (
     "# provenote environment 1\n"
@@ -346,3 +346,22 @@ def test_scripts_of_the_environment_run_where_it_stands(
     built = ask("env create", run_with(monkeypatch, "a", "alpha==1.0\n"))
     said = subprocess.run([Path(built.data["folder"]) / "bin" / "say"], capture_output=True, text=True)
     assert said.stdout.strip() == built.data["folder"], said.stderr
+
+
+def test_what_cannot_be_as_it_was_is_told(repo: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = ".".join(map(str, sys.version_info[:2]))
+    heading = f"# python {present}.99 {sys.implementation.name}\n# platform plan9-mips\n"
+    monkeypatch.setitem(globals(), "HEADING", heading)
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    built = ask("env create", name)
+    said = [part.text for part in built.parts if isinstance(part, Line)]
+    assert any(text.startswith(f"the run had Python {present}.99, which is not here") for text in said)
+    assert any(text.startswith("the run was on plan9-mips, this is ") for text in said)
+    assert built.data["python"].startswith(f"{present}.") and built.data["python"] != f"{present}.99"
+
+
+def test_a_notebook_tells_what_its_kernel_imported(repo: Path) -> None:
+    verb = load_verb(("env", "show"))
+    assert verb is not None
+    assert "pytest" in verb.function(Context(face="notebook")).data["imported"]
+    assert verb.function(Context(face="terminal")).data["imported"] == []

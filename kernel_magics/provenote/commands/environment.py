@@ -82,13 +82,14 @@ def env_create(
     from provenote.environments import create, known, show
 
     place = context.workspace
+    found = known.of_run(place, run)
     built = create.create(
         place,
-        known.of_run(place, run),
+        found,
         path,
         skip_missing=skip_missing,
         from_index=from_index,
         kernel=kernel,
         tell=context.tell,
     )
-    return View(show.built(built, os.path.relpath(built.folder)), create.to_json(built))
+    return View(show.built(built, found, os.path.relpath(built.folder)), create.to_json(built))

@@ -157,6 +157,21 @@ def _pair(old: str, new: str) -> list[Cell]:
     ]
 
 
+def _unlike(found: Built, known: Known) -> list[str]:
+    """Say in what an environment cannot be the run's."""
+    from provenote.tracking import environment
+
+    then, here = known.environment, environment.this().platform
+    remarks = []
+    if then.python and found.python != then.python:
+        remarks.append(f"the run had Python {then.python}, which is not here: this is {found.python}")
+    if then.platform and then.platform != here:
+        remarks.append(
+            f"the run was on {then.platform}, this is {here}: packages are other builds of their version"
+        )
+    return remarks
+
+
 def data_of(known: Known) -> dict[str, Any]:
     """Return an environment as plain data."""
     found = known.environment
@@ -176,18 +191,21 @@ def _plain(package: Package | None) -> dict[str, str | None] | None:
     return None if package is None else {"version": package.version, "origin": package.origin or None}
 
 
-def built(found: Built, where: str) -> list[Part]:
+def built(found: Built, known: Known, where: str) -> list[Part]:
     """Lay out an environment that was built: what is in it, what is not, how to use it.
 
     Parameters
     ----------
     found : Built
+    known : Known
+        What it was built from.
     where : str
         Its folder, as the user would type it.
     """
     count = numbers.counted(found.packages, "package")
     stands = "" if found.made else " stands as before"
     parts: list[Part] = [Line(f"{where}{stands}: Python {found.python}, {count}", "ok")]
+    parts += [Line(remark, "warn") for remark in _unlike(found, known)]
     parts += [Line(f"without {name}: {why}", "warn") for name, why in found.skipped.items()]
     if found.skipped:
         parts.append(Line(f"Add one by hand: `uv pip install --python {where} PACKAGE`", "", "muted"))
