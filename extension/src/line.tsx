@@ -59,7 +59,11 @@ export function Line({ line, id, index, top, digits, metric, now, selected, tran
         <Aside line={line} trans={trans} />
         <span className="pn-Marks">
           {run.reproduced && (
-            <Icon shape="reproduced" role="ok" title={trans.__('Reproduced: %1', visible(run.reproduced))} />
+            <Icon
+              shape="reproduced"
+              role={run.reproduced === 'different' ? 'warn' : 'ok'}
+              title={trans.__('Reproduction: %1', visible(run.reproduced))}
+            />
           )}
           {run.linearity !== 'linear' && !isLive(run) && (
             <Icon

@@ -11,6 +11,11 @@ from provenote.model import Row, is_sweep
 from provenote.view import Cell, Column, Mark
 
 _ABSENT = object()
+_REPRODUCED = {
+    "identical": "reproduced",
+    "within tolerance": "reproduced within tolerance",
+    "different": "not reproduced",
+}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -142,9 +147,8 @@ def flags_cell(row: Row, children: int = 0) -> Cell:
         words.append(ORDER_WORDS[row.linearity])
         role = "warn" if row.linearity == "out-of-order" and role == "muted" else role
     if row.reproduced:
-        words.append(
-            {"identical": "reproduced", "different": "not reproduced"}.get(row.reproduced, row.reproduced)
-        )
+        words.append(_REPRODUCED.get(row.reproduced, row.reproduced))
+        role = "warn" if row.reproduced == "different" and role == "muted" else role
     if children:
         one = f"{numbers.counted(children, 'job')} of {row.label}"
         words.append(one if is_sweep(row.id) else numbers.counted(children, "child", "children"))

@@ -98,7 +98,7 @@ def _chance(document: Mapping[str, Any], verdict: Verdict) -> list[str]:
         source = cell.now.source if cell.now is not None else ""
         if (clock := _CLOCK.search(source)) is not None:
             found.append(f"cell {cell.number} asks the clock: {clock[0]}")
-        elif (chance := _RANDOM.search(source)) is not None:
+        if (chance := _RANDOM.search(source)) is not None:
             found.append(f"cell {cell.number} draws numbers: {chance[0].rstrip('.')}")
     return found[: _FEW + 1]
 

@@ -41,7 +41,7 @@ def view(made: Reproduction) -> View:
     if made.row.linearity != "linear":
         parts += order_lines(made.row, made.document)
     if made.reasons:
-        parts.append(Line("What may part them:", role="strong"))
+        parts += [Line(""), Line("What may part them:", role="strong")]
         parts += [Line(f"  {reason}") for reason in made.reasons[:FEW]]
     if made.folder is not None:
         where = os.path.relpath(made.folder)
