@@ -23,7 +23,7 @@ from provenote.errors import UsageError, WorldError
 from provenote.jobs import launch
 from provenote.model import Row
 from provenote.reproducing import journey, scratch
-from provenote.stores import annotating, index
+from provenote.stores import index
 from provenote.view import View
 
 
@@ -107,7 +107,7 @@ def test_a_job_is_reproduced_and_nothing_of_the_users_changes(repo: Path) -> Non
     assert not (repo / "past").exists()
     again = index.find(workspace.find(), row.id)
     assert again.reproduced == "identical" and len(index.rows(workspace.find(), everything=True)[0]) == 1
-    (kept,) = journey.reports(workspace.find(), row.id)
+    (kept,) = journey.reports(workspace.find(), row.id)[1]
     assert (kept["verdict"], kept["environment"], kept["tolerance"]) == ("identical", "same", {})
     assert kept["evidence"] == view.data["evidence"] and kept["report"]["commit"] == row.commit
     assert json.loads(json.dumps(view.data)) == view.data
@@ -133,8 +133,13 @@ def test_chance_is_different_until_it_is_tolerated_and_the_last_verdict_counts(
     assert (found["verdict"], found["tolerance"]) == ("within tolerance", {"rmse": "99"})
     assert found["cells"]["different"][0]["near"] is True
     assert index.find(workspace.find(), row.id).reproduced == "within tolerance"
-    history = [event.body["verdict"] for event in annotating.history(workspace.find(), row.id)]
-    assert history == ["different", "within tolerance"]
+    assert cli.main(["reproduce", row.name, "--history"]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.strip().split("  ")[0] for line in lines if " 20" in line] == [
+        "within tolerance",
+        "different",
+    ]
+    assert any("rmse=99" in line for line in lines)
     cli.main(["runs", "--json"])
     assert json.loads(capsys.readouterr().out)["rows"][0]["reproduced"] == "within tolerance"
 
@@ -246,7 +251,7 @@ def test_data_come_from_the_remote_and_without_them_there_is_no_verdict(repo: Pa
     shutil.rmtree(tmp_path / "remote")
     with pytest.raises(WorldError, match="neither here nor on a remote: data/x.csv"):
         reproduce("reads")
-    assert len(journey.reports(workspace.find(), index.find(workspace.find(), "reads").id)) == 1
+    assert len(journey.reports(workspace.find(), "reads")[1]) == 1
     assert not (repo / "past").exists()
 
 
@@ -378,5 +383,5 @@ def test_two_at_once_do_not_disturb_each_other(repo: Path) -> None:
     script(repo / "t.py", "import provenote\nwith provenote.track('t') as run: run.log(rmse=1)\n")
     both = [begin("t"), begin("t")]
     assert [one.wait(timeout=120) for one in both] == [0, 0], [one.communicate()[0] for one in both]
-    assert len(journey.reports(workspace.find(), index.find(workspace.find(), "t").id)) == 2
+    assert len(journey.reports(workspace.find(), "t")[1]) == 2
     assert not (repo / "past").exists()

@@ -8,7 +8,13 @@ from provenote.view import View
 
 @verb("reproduce")
 def reproduce(
-    context: Context, run: str, *, tolerance: list[str] | None = None, env: bool = False, keep: bool = False
+    context: Context,
+    run: str,
+    *,
+    tolerance: list[str] | None = None,
+    env: bool = False,
+    keep: bool = False,
+    history: bool = False,
 ) -> View:
     """Run a run again in a clean kernel: identical, within tolerance, or different.
 
@@ -27,9 +33,13 @@ def reproduce(
         Build the run's own environment with uv, and run it there.
     keep : bool
         Leave what it ran in, in past/RUN-again.
+    history : bool
+        Run nothing: show the verdicts of earlier reproductions, by whom and when.
     """
     from provenote.reproducing import journey, show
 
+    if history:
+        return show.history(*journey.reports(context.workspace, run))
     return show.view(
         journey.reproduce(context.workspace, run, tolerance or (), build=env, keep=keep, tell=context.tell)
     )

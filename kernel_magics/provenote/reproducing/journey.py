@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 AGAIN = "-again"
 """What the name of a kept reproduction's folder ends with."""
+REPORTS = "reproduced"
+"""Folder of the reports, by their SHA-256, in `Workspace.home`."""
 
 
 def reproduce(
@@ -171,7 +173,7 @@ def _recorded(workspace: Workspace, made: Reproduction) -> Reproduction:
     sha256 = digest.sha256_bytes(report)
     made = dataclasses.replace(made, evidence=sha256)
     with contextlib.suppress(OSError):  # a full disk takes the report, not the verdict
-        folder = workspace.home / "reproduced"
+        folder = workspace.home / REPORTS
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{sha256}-{os.getpid()}"
         temporary.write_bytes(report)
@@ -189,31 +191,38 @@ def _recorded(workspace: Workspace, made: Reproduction) -> Reproduction:
     return made
 
 
-def reports(workspace: Workspace, run: str) -> list[dict[str, Any]]:
-    """Return what was said about reproductions of a run, by its id: the oldest first.
+def reports(workspace: Workspace, name: str) -> tuple[Row, list[dict[str, Any]]]:
+    """Return what was said about reproductions of a run: the oldest first.
 
     Parameters
     ----------
     workspace : Workspace
-    run : str
-        Id of the run.
+    name : str
+        The run: name, label, id, or the start of its id or commit.
 
     Returns
     -------
-    list of dict
+    row : Row
+    said : list of dict
         ``verdict``, ``by``, ``at``, ``tolerance``, ``environment``, ``host``, ``evidence``; and ``report``,
         where this clone has it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run.
     """
+    row = index.find(workspace, name)
     found = []
-    for event in annotating.history(workspace, run):
+    for event in annotating.history(workspace, row.id):
         if event.type != "reproduced":
             continue
         keys = ("verdict", "by", "at", "tolerance", "environment", "host", "evidence")
         said = {key: event.body.get(key) for key in keys}
-        path = workspace.home / "reproduced" / f"{said['evidence']}.json"
+        path = workspace.home / REPORTS / f"{said['evidence']}.json"
         with contextlib.suppress(OSError, ValueError):
             content = path.read_bytes()
             if digest.sha256_bytes(content) == said["evidence"]:
                 said["report"] = json.loads(content)
         found.append(said)
-    return found
+    return row, found

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from provenote.compare import numbers
 from provenote.compare.cells import output_strokes
 from provenote.compare.show import order_lines
+from provenote.model import SCHEMA
 from provenote.reproducing.reproduction import Reproduction, report
 from provenote.reproducing.verdict import CellDifference, Metric
 from provenote.view import Cell, Changes, Column, Line, Mark, Part, Role, Table, View
+
+if TYPE_CHECKING:
+    from provenote.model import Row
 
 FEW = 12
 """Rows, cells and packages that are shown; the rest is counted."""
@@ -151,3 +157,26 @@ def _surroundings(made: Reproduction) -> list[str]:
     if around.absent:
         found.append(f"Not there: {', '.join(around.absent[:FEW])}")
     return [*found, *made.source.remarks]
+
+
+def history(row: Row, said: Sequence[Mapping[str, Any]]) -> View:
+    """Show the verdicts of all reproductions of a run, the last one, which counts, first."""
+    rows = [
+        [
+            Cell(str(one["verdict"]), "error" if one["verdict"] == "different" else "ok"),
+            Cell(str(one["at"]).replace("T", " ").removesuffix("Z")),
+            Cell(_tolerance(one["tolerance"])),
+            Cell(str(one["environment"] or "")),
+            Cell(str(one["by"])),
+            Cell(str(one["host"] or "")),
+        ]
+        for one in reversed(said)
+    ]
+    heads = [Column("verdict"), Column("when, UTC"), Column("tolerance"), Column("environment"), Column("by")]
+    empty = f"{row.name} was not reproduced yet: provenote reproduce {row.name}"
+    table = Table([*heads, Column("host")], rows, caption=f"Reproductions of {row.name}", empty=empty)
+    return View([table], {"schema": SCHEMA, "run": row.name, "id": row.id, "said": list(said)})
+
+
+def _tolerance(given: Any) -> str:
+    return ", ".join(f"{key}={value}" for key, value in given.items()) if isinstance(given, Mapping) else ""
