@@ -170,7 +170,13 @@ NOTEBOOKS: dict[str, list[str]] = {
         "%who",
         "%load_ext autoreload",
         "gc.get_threshold(), gc.isenabled(), sys.getswitchinterval(), threading.stack_size()",
-        "import atexit\natexit.register(lambda: open('farewell.txt', 'w').write('said')) and None",
+        "import atexit\natexit.register(lambda: open('left-atexit.txt', 'w').write('said')) and None",
+        "held = open('left-open.txt', 'w')\nheld.write('kept'), open('left-cycle.txt', 'w').write('x')",
+        "class Freed:\n    def __init__(self, name):\n        self.name, self.me, self.open = name, self, open\n"
+        "    def __del__(self):\n        self.open(f'left-{self.name}.txt', 'w').write('freed')\n"
+        "freed = Freed('object')\nown = __import__('own'); own.kept = Freed('module'); None",
+        "late = threading.Thread(target=lambda: (time.sleep(0.3), open('left-thread.txt', 'w').write('late')))\n"
+        "late.start()",
     ],
     "files": [
         "import own, os, yaml\nown.double(4)",

@@ -35,17 +35,32 @@ def write(path: Path, sources: list[str]) -> Path:
     return path
 
 
+def joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return outputs with the pieces of one stream put together: how a text is cut is a matter of moments."""
+    found: list[dict[str, Any]] = []
+    for output in outputs:
+        if output["output_type"] == "stream":
+            output = {**output, "text": "".join(output["text"])}
+            if found and found[-1].get("name") == output["name"]:
+                found[-1]["text"] += output["text"]
+                continue
+        found.append(output)
+    return found
+
+
 def run(name: str) -> tuple[str, list[str], bool, str]:
     """Run one notebook; return its end, the outputs of each cell, whether it was forked, and its log."""
     path = Path(name) / f"{name}.ipynb"
     result = launch.run_job(path)
     job = folder.JobFolder(launch.check(path).workspace.home / "jobs" / result.id)
     book = json.loads(Path(result.state.output or "").read_bytes())
-    outputs = [_TEMPORARY.sub("-", json.dumps(cell["outputs"], sort_keys=True)) for cell in book["cells"]]
+    outputs = [
+        _TEMPORARY.sub("-", json.dumps(joined(cell["outputs"]), sort_keys=True)) for cell in book["cells"]
+    ]
     warm = next(event["warm"] for event in job.events() if "warm" in event)
     log = executor.get(launch.check(path).workspace).logs(result.id)
-    farewell = Path(name) / "farewell.txt"
-    ended = f"{result.state.state} {result.state.reason} {farewell.exists() and farewell.read_text()}"
+    left = {path.name: path.read_text() for path in sorted(Path(name).glob("left-*"))}
+    ended = f"{result.state.state} {result.state.reason} {left}"
     return ended, outputs, warm, log
 
 
@@ -81,6 +96,7 @@ def test_cold_and_forked_outputs_are_equal(repo, home, monkeypatch):
     warm = all_of(repo)
     assert [name for name, (_, _, forked, _) in cold.items() if forked] == []
     assert {name: log for name, (_, _, forked, log) in warm.items() if not forked} == {}
+    assert cold["surroundings"][0].count(".txt") == 6
     told = []
     for name, sources in NOTEBOOKS.items():
         (ended, theirs, _, _), (over, ours, _, _) = cold[name], warm[name]

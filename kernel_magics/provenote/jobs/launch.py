@@ -30,7 +30,7 @@ from provenote.jobs.state import JobState
 if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
-_LOOK_EVERY = 0.1  # seconds between two looks at a job's events
+_LOOK_EVERY = 0.02  # seconds between two looks at a job's events
 _PATIENCE = 20.0  # seconds that a cancelled job may take to end before we leave it to its supervisor
 
 Given = Sequence[str] | Mapping[str, Any]

@@ -69,6 +69,7 @@ class Wish:
         """Return what names the zygote: equal exactly if its children are as wanted."""
         env = sorted((k, v) for k, v in self.env.items() if not _PASSING.fullmatch(k))
         told: list[Any] = [self.role, self.command, env, self.preload, installed(), os.getgroups()]
+        told.append(_own_code(self.role))
         told += [sorted(os.sched_getaffinity(0)), os.getpriority(os.PRIO_PROCESS, 0)]
         told += [_of_system("limits"), _of_system("cgroup")]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20]
@@ -91,7 +92,7 @@ def roots() -> list[str]:
 
 
 def installed() -> list[Any]:
-    """Return what changes whenever a package is installed, removed or replaced, ours included."""
+    """Return what changes whenever a package is installed, removed or replaced."""
     found: list[Any] = [sys.version, sys.prefix]
     for folder in roots():
         found.append((folder, os.stat(folder).st_mtime_ns))
@@ -101,8 +102,15 @@ def installed() -> list[Any]:
                 for entry in entries
                 if entry.name.endswith((".dist-info", ".egg-info"))
             )
-    found.append(max(_ages(Path(__file__).parents[1])))
     return found
+
+
+def _own_code(role: Role) -> int:
+    """Return when our code that such a zygote has imported changed last, in a checkout too."""
+    here = Path(__file__).parent
+    if role == "supervisor":
+        return max(_ages(here.parent))
+    return max(os.stat(here / f"{name}.py").st_mtime_ns for name in ("zygote", "forked"))
 
 
 def _ages(folder: Path) -> Iterator[int]:
