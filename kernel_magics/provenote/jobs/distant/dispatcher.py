@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -332,11 +333,18 @@ class Dispatcher:
             self._finish(work, {"state": "cancelled", "reason": "before it began"})
         elif not work.told:
             work.told = True
-            with contextlib.suppress(Exception):
-                self._client.run(task.cancel, work.id, workers=[work.worker], wait=False)
+            # In a thread: a worker that hangs does not keep us.
+            threading.Thread(target=self._tell, args=[work.id, work.worker], daemon=True).start()
         elif now - work.asked > _PATIENCE:
             reason = f"its worker {work.worker} does not answer; what it does comes to nothing"
             self._finish(work, {"state": "cancelled", "reason": reason})
+
+    def _tell(self, job: str, worker: str) -> None:
+        """Have a worker stop a job."""
+        try:
+            self._client.run(task.cancel, job, workers=[worker])
+        except Exception as error:  # the worker is gone: that is told elsewhere
+            print(repr(error), file=sys.stderr, flush=True)
 
     def _finish(self, work: Work, event: dict[str, Any]) -> None:
         """End a job without a result, once nobody can publish one any more."""
