@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from provenote import data as data
+    from provenote.jobs.kinds import Secret as Secret
     from provenote.registry.load import load as load
     from provenote.tracking.active import ActiveRun as ActiveRun
     from provenote.tracking.active import current as current_run
-    from provenote.tracking.active import track as track
+    from provenote.tracking.starting import track as track
 
 __all__ = [
     "ProvenoteError",
     "Refused",
+    "Secret",
     "UsageError",
     "WorldError",
     "current_run",
@@ -34,9 +36,10 @@ __all__ = [
 ]
 
 _LATE = {
-    "track": ("provenote.tracking.active", "track"),
+    "track": ("provenote.tracking.starting", "track"),
     "current_run": ("provenote.tracking.active", "current"),
     "load": ("provenote.registry.load", "load"),
+    "Secret": ("provenote.jobs.kinds", "Secret"),
 }
 
 

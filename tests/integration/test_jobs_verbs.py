@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 from tests.integration.test_jobs import cell, job_processes, wait_for, write
 
-from provenote import workspace
+from provenote import masking, workspace
 from provenote.commands import jobs as verbs
 from provenote.commands.tree import Context
 from provenote.errors import UsageError
 from provenote.jobs import executor, folder, launch
+from provenote.stores import index
 
 
 def begun(path: Path, label: str = "t", **given: Any) -> str:
@@ -77,3 +79,62 @@ def test_all_jobs_are_stopped(repo):
     assert [there.status(job).state for job in jobs] == ["cancelled"] * 2
     assert not [process for job in jobs for process in job_processes(job)]
     assert len(folder.listing(workspace.find().home)) == 2
+
+
+SECRET = 'tok-7f3a"<b>9\\c/e1'
+
+LEAKS = """
+import base64, html, json, os, subprocess, sys, urllib.parse
+import provenote
+from IPython.display import HTML, JSON
+print(token); print(repr(token), json.dumps({'t': token}), html.escape(token), file=sys.stderr)
+print(urllib.parse.quote(token, safe=''), base64.b64encode(token.encode()).decode())
+os.write(1, token.encode()); subprocess.run(['sh', '-c', 'echo "$API_TOKEN"; echo "$API_TOKEN" >&2'])
+run = provenote.current_run(); run.log(note=token, loss=1.0)
+run.log_params({'kept': token, 'deep': {'k': [token]}})
+display(HTML(f'<p>{token}</p>'), JSON({'t': token}), {'text/plain': token}, metadata={'t': token})
+assert token == os.environ['API_TOKEN'] and len(token) == 18
+token
+"""
+
+
+def stored(root: Path) -> bytes:
+    """Return everything below a folder, and every object of its Git repository."""
+    command = ["git", "cat-file", "--batch-all-objects", "--unordered", "--batch"]
+    objects = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
+    return objects + b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("loads", [False, True])
+def test_a_secret_is_used_and_stored_nowhere(repo, monkeypatch, loads):
+    monkeypatch.setenv("API_TOKEN", SECRET)
+    nb = write(
+        repo / "t.ipynb",
+        cell("import provenote\ntoken: provenote.Secret = ''\nx: int = 0", "params", "parameters"),
+        cell("%load_ext provenote" if loads else "1", "c0"),
+        cell(LEAKS, "c1"),
+        cell("raise ValueError(f'wrong: {token}')", "c2"),
+    )
+    view = verbs.job_run(Context(), str(nb), params=["token=env:API_TOKEN"])
+    assert view.status == 1, verbs.job_logs(Context(), view.data["id"]).data
+    assert view.data["reason"] == "cell 4: ValueError: wrong: [secret API_TOKEN]"
+    assert view.data["params"]["token"] == "env:API_TOKEN"
+    assert view.data["cell"]["evalue"] == "wrong: [secret API_TOKEN]"
+    log = verbs.job_logs(Context(), view.data["id"]).data["log"]
+    assert log.count("[secret API_TOKEN]") > 6
+    document = index.document(workspace.find(), view.data["commit"])
+    assert document["params"]["token"] == "env:API_TOKEN"
+    assert document["params"]["kept"] == "[secret API_TOKEN]"
+    executed = (Path(view.data["output"])).read_text()
+    assert '__import__(\\"os\\").environ[\\"API_TOKEN\\"]' in executed
+    found = stored(repo)
+    for form in masking.forms(SECRET):
+        assert form.encode() not in found, form
+    assert b"[secret API_TOKEN]" in found
+    # A sweep passes it on in the same way, and a run that is begun from this one asks for it again.
+    swept = verbs.sweep(Context(), str(nb), grid=["x=1"], params=["token=env:API_TOKEN"])
+    assert swept.data["jobs"][0]["reason"] == "cell 4: ValueError: wrong: [secret API_TOKEN]"
+    monkeypatch.delenv("API_TOKEN")
+    with pytest.raises(UsageError, match="the environment has no API_TOKEN"):
+        verbs.job_run(Context(), str(nb), params=["token=env:API_TOKEN"])
+    assert not any(form.encode() in stored(repo) for form in masking.forms(SECRET))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
+from provenote import masking
 from provenote.errors import UsageError
 from provenote.jobs import grid, kinds, parameters
+from provenote.jobs.local import environment
 from provenote.jobs.parameters import MISSING, declared
+from provenote.jobs.spec import JobSpec, parse
 
 CELL = """
 import os
@@ -142,7 +146,46 @@ def test_secrets_are_refused(cell):
     with pytest.raises(UsageError, match="would store a secret") as error:
         parameters.given([f"{known[0].name}=hunter2"], known)
     assert "hunter2" not in error.value.line
-    assert "os.environ" in error.value.line
+    assert f"-p {known[0].name}=env:{known[0].name.upper()}" in error.value.line
+
+
+@pytest.mark.parametrize("cell", ["token = ''", "pw: Secret = None", "url: 'provenote.Secret'"])
+def test_a_secret_is_given_by_reference(cell, monkeypatch):
+    known = declared(cell)
+    name = known[0].name
+    monkeypatch.setenv("API_TOKEN", "x" * 7 + "'y")
+    values = parameters.given([f"{name}=env:API_TOKEN"], known)
+    assert values == parameters.given({name: "env:API_TOKEN"}, known) == {name: "env:API_TOKEN"}
+    spec = JobSpec("n", "0", "k", "l", "n", given=values, kind="sweep", jobs=(values,))
+    again = parse(spec.canonical())
+    assert again == spec
+    assert isinstance(again.jobs[0][name], kinds.Secret)
+    assert b"yyy" not in spec.canonical()
+    found = {}
+    exec(f"value = {kinds.source(again.given[name])}", found)
+    assert found["value"] == "x" * 7 + "'y"
+    assert environment(spec)[masking.VARIABLE] == "API_TOKEN"
+    for value, words in (("shrt", "shorter than 8"), ("12345678", "is a number"), ("", "has no API_TOKEN")):
+        monkeypatch.setenv("API_TOKEN", value)
+        with pytest.raises(UsageError, match=words) as error:
+            parameters.given([f"{name}=env:API_TOKEN"], known)
+        assert not value or value not in error.value.line
+
+
+def test_what_only_looks_like_a_reference_is_a_text(monkeypatch):
+    monkeypatch.setenv("HOME_PAGE", "https://example.org")
+    assert parameters.given(["name=env:HOME_PAGE"], declared("name = ''")) == {"name": "env:HOME_PAGE"}
+    assert "$secret" not in JobSpec("n", "0", "k", "l", "n", given={"name": "env:X"}).canonical().decode()
+
+
+@forall(st.text(min_size=8), st.text())
+def test_a_masked_value_is_nowhere(value, around):
+    mask = masking.Mask({"T": value})
+    for form in masking.forms(value):
+        text = f"{around}{form}{around}"
+        assert form not in mask.text(text).replace("[secret T]", "\x00")
+        assert form not in json.dumps({"k": mask.text(text)}).replace("[secret T]", "\x00")
+    assert mask.text("") == ""
 
 
 def test_a_secret_value_is_refused_under_any_name():

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provenote import masking
 from provenote.errors import UsageError, WorldError
 from provenote.jobs import spec as specs
 from provenote.jobs.spec import JobSpec
@@ -72,6 +73,8 @@ class JobFolder:
         """
         cut = {key: value[:TEXT_LIMIT] if key in _TEXTS and value else value for key, value in event.items()}
         line = (json.dumps({"t": round(time.time(), 3), **cut}, separators=(",", ":")) + "\n").encode()
+        mask = masking.of_process()
+        line = mask.content(line) if mask else line
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             descriptor = os.open(self.path / "events.jsonl", flags, 0o644)

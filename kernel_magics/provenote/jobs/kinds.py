@@ -59,6 +59,17 @@ class Kind:
 ANY = Kind("any")
 
 
+class Secret(str):
+    """A secret by reference, ``env:API_TOKEN``: the only thing of it that is ever written down."""
+
+    __slots__ = ()
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds its value."""
+        return self.removeprefix("env:")
+
+
 def from_annotation(node: ast.expr | None) -> Kind:
     """Return the kind that an annotation means; `ANY` for a type we do not know."""
     if isinstance(node, ast.Constant) and node.value is None:
@@ -195,7 +206,9 @@ def check(kind: Kind, value: Any) -> Any:
 
 
 def source(value: Any) -> str:
-    """Return Python source that makes ``value`` again."""
+    """Return Python source that makes ``value`` again; of a secret, that takes it from its variable."""
+    if isinstance(value, Secret):
+        return f'__import__("os").environ["{value.variable}"]'
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if isinstance(value, list):

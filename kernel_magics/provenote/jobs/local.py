@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from provenote import masking
 from provenote.errors import WorldError
 from provenote.jobs import folder as folders
+from provenote.jobs.kinds import Secret
 from provenote.jobs.spec import THREAD_VARIABLES, JobSpec
 from provenote.jobs.state import JobState
 from provenote.workspace import Workspace
@@ -137,6 +139,9 @@ def environment(spec: JobSpec) -> dict[str, str]:
     if spec.kind == "notebook":  # a sweep's own process computes nothing, and its jobs set theirs
         env.update({name: str(spec.threads) for name in THREAD_VARIABLES if name not in os.environ})
     env.setdefault("PYTHONHASHSEED", "0")
+    names = [value.variable for value in spec.given.values() if isinstance(value, Secret)]
+    if names:
+        env[masking.VARIABLE] = ",".join(dict.fromkeys([*filter(None, [env.get(masking.VARIABLE)]), *names]))
     return {**env, **spec.env}
 
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 import ast
 import difflib
 import io
+import os
 import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from provenote import masking
 from provenote.errors import UsageError
 from provenote.git import secrets
 from provenote.jobs import kinds
-from provenote.jobs.kinds import Kind
+from provenote.jobs.kinds import Kind, Secret
 
 MISSING: Any = object()
 """Marks a parameter without a default that can be read."""
 
+_VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 _SECRET_WORDS = {"password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey"}
 _SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("auth", "key"), ("account", "key")}
 
@@ -154,8 +157,12 @@ def complete(values: Mapping[str, Any], known: Sequence[Parameter]) -> dict[str,
         raise UsageError(
             f"parameter {missing[0]} has no value in the parameters cell", f"Give it: `-p {missing[0]}=...`"
         )
-    defaults = {p.name: p.default for p in known if p.default is not MISSING and p.kind.name != "secret"}
-    return {**defaults, **values}
+    return {**defaults(known), **values}
+
+
+def defaults(known: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the defaults that can be read, secrets apart."""
+    return {p.name: p.default for p in known if p.default is not MISSING and p.kind.name != "secret"}
 
 
 def find(name: str, known: Sequence[Parameter]) -> Parameter:
@@ -189,6 +196,9 @@ def value_of(parameter: Parameter, text: str, names: Mapping[str, Any] | None = 
     UsageError
         If it has another type, or is a secret.
     """
+    secret = _reference(parameter, text)
+    if secret is not None:
+        return secret
     found = expression(text, names)
     return _readable(parameter, text) if found is MISSING else checked(parameter, found)
 
@@ -239,6 +249,9 @@ def checked(parameter: Parameter, value: Any) -> Any:
     UsageError
         If it is none, or a secret.
     """
+    secret = _reference(parameter, value)
+    if secret is not None:
+        return secret
     try:
         return _guarded(parameter, kinds.check(parameter.kind, value))
     except ValueError:
@@ -257,12 +270,42 @@ def _mistyped(parameter: Parameter, value: Any) -> UsageError:
     )
 
 
-def _guarded(parameter: Parameter, value: Any) -> Any:
-    """Refuse a secret: a parameter is stored in the run, in Git, for ever."""
+def _reference(parameter: Parameter, value: Any) -> Secret | None:
+    """Return the secret that ``env:NAME`` refers to; None if the parameter or the value is none.
+
+    Raises
+    ------
+    UsageError
+        If the variable is not set, or its value could not be told from other texts.
+    """
+    found = _VARIABLE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or not _secretive(parameter):
+        return None
+    name = found[1]
+    if not os.environ.get(name):
+        raise UsageError(
+            f"the environment has no {name} for parameter {parameter.name}", f"Set it: `export {name}=...`"
+        )
+    weak = masking.weakness(os.environ[name])
+    if weak:
+        raise UsageError(
+            f"the secret in {name} cannot be kept out of what is stored: {weak}",
+            "Use a longer one, with letters",
+        )
+    return Secret(f"env:{name}")
+
+
+def _secretive(parameter: Parameter) -> bool:
+    """Whether a parameter holds a secret, by its type or its name."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", parameter.name)]
     named = bool(_SECRET_WORDS & set(words)) or bool(_SECRET_PAIRS & set(zip(words, words[1:], strict=False)))
+    return named or parameter.kind.name == "secret"
+
+
+def _guarded(parameter: Parameter, value: Any) -> Any:
+    """Refuse a secret: a parameter is stored in the run, in Git, for ever."""
     if parameter.kind.name == "secret" or (
-        isinstance(value, str) and value and (named or secrets.find(value, likely=False))
+        isinstance(value, str) and value and (_secretive(parameter) or secrets.find(value, likely=False))
     ):
         raise _secret(parameter.name)
     return value
@@ -271,7 +314,7 @@ def _guarded(parameter: Parameter, value: Any) -> Any:
 def _secret(name: str) -> UsageError:
     return UsageError(
         f"parameter {name} would store a secret in the run, where everyone with the repository reads it",
-        f'Read it in the notebook instead: `os.environ["{name.upper()}"]`',
+        f"Give it by reference, from the environment: `-p {name}=env:{name.upper()}`",
     )
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from provenote import masking
 from provenote.errors import WorldError
 from provenote.jobs.control import Control, Stopped
 from provenote.jobs.folder import JobFolder
@@ -39,6 +40,7 @@ class JobRecorder:
         self._control = control
         self._log: BinaryIO = (attempt / "log.txt").open("ab")
         self._logged = 0
+        self._mask = masking.of_process()
         self._saved, self._cost = 0.0, 0.0
         self._told, self._begun = 0.0, 0.0
         self.process: Any = None
@@ -91,6 +93,8 @@ class JobRecorder:
     def output(self, text: str) -> None:
         """Append text to the log, and tell its last line now and then."""
         plain = _ANSI.sub("", text)
+        if self._mask is not None:
+            plain = self._mask.text(plain)
         if self._logged < LOG_LIMIT:
             content = plain.encode("utf-8", "replace")[: LOG_LIMIT - self._logged]
             self._logged += len(content)
@@ -111,6 +115,8 @@ class JobRecorder:
         if not final and now - self._saved < max(_SAVE_EVERY, 20 * self._cost):
             return
         content = dump(nb)
+        if self._mask is not None:
+            content = self._mask.content(content)
         if final:
             self.executed = json.loads(content)
         write_whole(self._path, content)
@@ -118,8 +124,15 @@ class JobRecorder:
         self._cost = self._saved - now
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log; what reached it past the kernel's messages is looked through for secrets."""
         self._log.close()
+        if self._mask is not None:
+            path = self._path.with_name("log.txt")
+            with contextlib.suppress(OSError):
+                said = path.read_bytes()
+                clean = self._mask.content(said)
+                if clean != said:
+                    path.write_bytes(clean)
 
 
 def last_line(text: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from provenote.errors import WorldError
+from provenote.jobs.kinds import Secret
 from provenote.model import SCHEMA
 
 THREAD_VARIABLES = (
@@ -39,7 +40,8 @@ class JobSpec:
     blob : str
         Git blob id of its bytes when the job was made.
     given : dict
-        The parameters that are injected: values of JSON, NaN and infinity included, and tuples.
+        The parameters that are injected: values of JSON, NaN and infinity included, tuples, and secrets by
+        reference.
     params : dict
         All parameters of the run: the notebook's defaults and those given.
     commit : str or None
@@ -143,6 +145,8 @@ def parse(content: bytes) -> JobSpec:
 
 def _encode(value: Any) -> Any:
     """Return ``value`` as JSON has it; what JSON lacks becomes a tagged map."""
+    if isinstance(value, Secret):
+        return {"$secret": str(value)}
     if isinstance(value, float) and not math.isfinite(value):
         return {"$float": str(value)}
     if isinstance(value, tuple):
@@ -162,6 +166,8 @@ def _decode(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"$float"}:
             return float(value["$float"])
+        if set(value) == {"$secret"}:
+            return Secret(value["$secret"])
         if set(value) == {"$tuple"}:
             return tuple(_decode(item) for item in value["$tuple"])
         if set(value) == {"$dict"}:

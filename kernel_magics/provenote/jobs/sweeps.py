@@ -187,7 +187,7 @@ def prepare(
         kernel=request.kernel,
         label=label or request.notebook.path.stem,
         nonce=nonce or (code_key(request.workspace.top) if resume else secrets.token_hex(8)),
-        params={p.name: p.default for p in request.known if p.default is not parameters.MISSING},
+        params=parameters.defaults(request.known),
         commit=launch.commit(request),
         timeout=launch.limit(timeout),
         cell_timeout=launch.seconds(request, cell_timeout),

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from provenote import masking
 from provenote.errors import UsageError, WorldError
 
 HOST = os.uname().nodename
@@ -42,6 +43,7 @@ class Appender:
         self._lease = lease
         self._fd = os.open(folder / EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._torn = False
+        self._mask = masking.of_process()
         _appenders.add(self)
 
     def write(self, line: bytes) -> None:
@@ -56,6 +58,8 @@ class Appender:
         """
         if self._lease is None:
             self._take_lease()
+        if self._mask is not None:
+            line = self._mask.content(line)
         if self._torn:  # the start of a line that did not fit: end it, readers skip it
             line = b"\n" + line
         try:
@@ -199,7 +203,9 @@ def write_capture(folder: Path, evidence: dict[str, Any]) -> None:
     """Keep what ran so far; replaces the earlier one whole."""
     temporary = folder / f".{CAPTURE}-{os.getpid()}"
     try:
-        temporary.write_text(json.dumps(evidence, default=str), encoding="utf-8")
+        text = json.dumps(evidence, default=str)
+        mask = masking.of_process()
+        temporary.write_text(mask.text(text) if mask else text, encoding="utf-8")
         temporary.replace(folder / CAPTURE)
     except OSError as error:
         raise _disk(error, folder) from error
@@ -207,6 +213,9 @@ def write_capture(folder: Path, evidence: dict[str, Any]) -> None:
 
 def write_end(folder: Path, end: dict[str, Any]) -> None:
     """Write how the run ended over the place kept for it: it needs no new space on the disk."""
+    mask = masking.of_process()
+    if mask is not None:
+        end = {**end, "reason": mask.text(str(end["reason"]))} if end.get("reason") else end
     text = json.dumps(end)
     if len(text) > END_SIZE:
         text = json.dumps({**end, "reason": str(end.get("reason"))[: END_SIZE // 16]})

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provenote import masking
 from provenote.errors import ProvenoteError, UsageError, WorldError
 from provenote.git import objects, refs, snapshot, trees
 from provenote.git.command import run as git_run
@@ -140,6 +141,9 @@ def publish(
     changes: dict[str, objects.Change] = {
         f"{overlay}/{path}": content for path, content in _files(document, events, capture, meta).items()
     }
+    mask = masking.of_process()
+    if mask is not None:
+        changes = {path: mask.content(content) for path, content in changes.items()}  # type: ignore[arg-type]
     try:
         if objects.entry(common_dir, base, overlay) is not None:
             base = objects.build(common_dir, base, {overlay: None})
