@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -365,3 +367,25 @@ def test_a_notebook_tells_what_its_kernel_imported(repo: Path) -> None:
     assert verb is not None
     assert "pytest" in verb.function(Context(face="notebook")).data["imported"]
     assert verb.function(Context(face="terminal")).data["imported"] == []
+
+
+def test_a_build_that_is_interrupted_leaves_nothing(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = run_with(monkeypatch, "a", "alpha==1.0\n")
+    begun = tmp_path / "begun"
+    with monkeypatch.context() as patch:
+        slow = stand_in(tmp_path, patch, f'mkdir -p "$6/half"; echo $$ > {begun}; exec sleep 60')
+    code = (
+        f"from provenote.environments import uv; uv.find = lambda: {slow!r}\n"
+        f"from provenote.cli import main; main(['env', 'create', {name!r}])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=repo, stderr=subprocess.DEVNULL)
+    while not begun.exists() or not begun.read_text().strip():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    assert leftovers(repo / "past" / ".envs") == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()), 0)
