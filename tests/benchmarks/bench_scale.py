@@ -43,10 +43,10 @@ def _measured(folder: Path, beside: Path, count: int, times: int) -> Iterator[Ro
     git("clone", "--quiet", "--mirror", str(folder), str(remote))
     git("remote", "remove", "origin", cwd=remote)
     git("remote", "add", "origin", str(remote), cwd=folder)
+    process(LIST, cwd=folder)  # the index is built once
     shutil.copytree(folder, other, symlinks=True)
     here, there = workspace.find(folder), workspace.find(other)
     for place in (here, there):
-        process(LIST, cwd=place.top)  # the index is built once
         sharing.sync(place)
 
     def one() -> str:

@@ -23,6 +23,7 @@ from provenote.cli import main
 from provenote.errors import UsageError, WorldError
 from provenote.git import command, objects
 from provenote.keeping import archive as archiving
+from provenote.sharing import clearing, transport
 from provenote.sharing import refs as shared_refs
 from provenote.stores import archives, index, runs
 from provenote.workspace import Workspace, find
@@ -490,3 +491,78 @@ def test_loose_refs_of_many_baselines_are_packed(repo: Path, monkeypatch: pytest
     runs._pack(repo / ".git", base, everywhere=True)
     assert packed.read_text().count("refs/exps/") == 9
     assert len(refs_of(repo)) == 9
+
+
+# ---------------------------------------------------------------------- very many at once
+
+
+def many(team: Team, count: int = 30) -> dict[str, str]:
+    """Give one run many names, on both sides; return the refs of ada's clone."""
+    team.ada.log("a")
+    ((ref, commit),) = team.ada.refs().items()
+    lines = "".join(f"create {ref}-{number} {commit}\n" for number in range(count))
+    git(team.ada.root, "update-ref", "--stdin", given=lines)
+    team.settle()
+    return team.ada.refs()
+
+
+def test_very_many_refs_leave_the_remote_in_one_push(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = many(team)
+    stay = team.bob.log("stays")
+    team.bob.sync()
+    monkeypatch.setattr(clearing, "MANY", 10)
+    true, calls = transport.run, []
+
+    def counted(remote: transport.Remote, *words: str, given: bytes | None = None) -> Any:
+        calls.append([word for word in words if word in ("push", "--prune", "--atomic")])
+        return true(remote, *words, given=given)
+
+    monkeypatch.setattr(transport, "run", counted)
+    put_away(team.ada)
+    assert team.ada.sync().cleared == set(there)
+    assert calls.count(["push", "--atomic", "--prune"]) == 1
+    assert [ref.rsplit("/", 1)[1] for ref in refs_of(team.remote)] == [stay]
+    monkeypatch.undo()
+    team.settle()
+    team.assert_equal()
+    assert not list((team.ada.place.home).glob("clearing-*"))
+
+
+def test_what_moved_on_the_remote_meanwhile_is_not_cleared(team: Team) -> None:
+    there = many(team, 3)
+    remote = transport.choose(team.ada.root)
+    seen = transport.listing(remote)
+    moved, *others = sorted(there)
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    other = git(team.remote, *who, "commit-tree", "-m", "x", f"{there[moved]}^{{tree}}").strip()
+    git(team.remote, "update-ref", moved, other)
+    assert clearing.clear(remote, seen, list(there)) is False
+    assert refs_of(team.remote) == {**there, moved: other}
+    new = f"{others[0]}-new"
+    git(team.remote, "update-ref", moved, there[moved])
+    git(team.remote, "update-ref", new, other)  # somebody sends a run that this clone has not seen
+    assert clearing.clear(remote, seen, list(there)) is False
+    assert new in refs_of(team.remote) and set(there) <= set(refs_of(team.remote))
+    assert clearing.clear(remote, transport.listing(remote), others) is True
+    assert set(refs_of(team.remote)) == {moved, new}
+
+
+def test_a_run_that_comes_while_very_many_leave_is_looked_at_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(team)
+    monkeypatch.setattr(clearing, "MANY", 10)
+    name = team.bob.log("late")
+    true, calls = clearing.clear, []
+
+    def meanwhile(*arguments: Any) -> bool:
+        if not calls:
+            git(team.bob.root, "push", "-q", "origin", team.bob.ref(name))
+        calls.append(true(*arguments))
+        return calls[-1]
+
+    monkeypatch.setattr(clearing, "clear", meanwhile)
+    put_away(team.ada)
+    team.ada.sync()
+    assert calls == [False, True]
+    assert [ref.rsplit("/", 1)[1] for ref in refs_of(team.remote)] == [name]

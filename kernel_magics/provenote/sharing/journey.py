@@ -19,7 +19,7 @@ from provenote.errors import Refused, WorldError
 from provenote.events import Progress, Tell, silent
 from provenote.git import command, trees
 from provenote.sharing import account as accounts
-from provenote.sharing import cargo, memory, plan, refs, transport, versions
+from provenote.sharing import cargo, clearing, memory, plan, refs, transport, versions
 from provenote.sharing.account import Account
 from provenote.sharing.memory import Memory
 from provenote.sharing.offers import Answers, Offer
@@ -298,7 +298,10 @@ class _Journey:
             if telling and (old not in kept or old in safe)
         ]
         left += [Offer(ref, new, old) for ref, (new, old) in wanted.replace.items() if old in safe]
-        answers.add(self._offer(left, now))
+        answers.add(self._clear([each for each in left if each.new is None], now))
+        raced = set(answers.raced)
+        rest = [each for each in left if now.get(each.ref) == each.old and each.ref not in raced]
+        answers.add(self._offer(rest, now))
         self.account.cleared |= set(wanted.delete) & set(answers.taken)
         self.account.sent |= set(wanted.replace) & set(answers.taken)
         for branch in transport.BRANCHES:
@@ -326,6 +329,19 @@ class _Journey:
             tag.removeprefix(versions.PREFIX) for tag in answers.taken if tag.startswith(versions.PREFIX)
         }
         return answers
+
+    def _clear(self, deletes: list[Offer], now: dict[str, str]) -> Answers:
+        """Delete very many refs in one push; where the remote takes none such, they are left for `_offer`."""
+        if len(deletes) <= clearing.MANY or not self.remote.named:
+            return Answers()
+        self.tell(Progress(self.label, detail=f"delete {len(deletes):,} refs"))
+        wanted = [each.ref for each in deletes]
+        if not clearing.clear(self.remote, now, wanted):
+            moved = transport.runs_of(transport.listing(self.remote)) != transport.runs_of(now)
+            return Answers(raced=wanted if moved else [])
+        for each in deletes:
+            now.pop(each.ref, None)
+        return Answers(taken=wanted)
 
     def _offer(self, offers: list[Offer], now: dict[str, str], *, together: bool = False) -> Answers:
         answers = give(self.remote, offers, together=together)
