@@ -278,9 +278,9 @@ def test_the_clock_may_go_backwards(repo: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_joining_is_decided_once(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from provenote.tracking import active
+    from provenote.tracking import active, starting
 
-    job = active.start("job", kind="job", params={"lr": 1})
+    job = starting.start("job", kind="job", params={"lr": 1})
     active._active.clear()
     monkeypatch.setenv("PROVENOTE_RUN", job.id)
     with provenote.track("inner") as first:
@@ -297,9 +297,9 @@ def test_joining_is_decided_once(repo: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_job_logs_without_a_track(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from provenote.tracking import active
+    from provenote.tracking import active, starting
 
-    job = active.start("job", kind="job")
+    job = starting.start("job", kind="job")
     active._active.clear()
     monkeypatch.setenv("PROVENOTE_RUN", job.id)
     guest = provenote.current_run()

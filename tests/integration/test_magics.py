@@ -139,7 +139,7 @@ def test_even_a_defect_of_ours_never_lets_a_cell_run_untracked(
     def broken(*_: object, **__: object) -> None:
         raise OSError("disk on fire")
 
-    monkeypatch.setattr(active, "start", broken)
+    monkeypatch.setattr(starting, "start", broken)
     assert "OSError: disk on fire" in str(fails(shell, "%%track t\nran = True"))
     assert "ran" not in shell.user_ns
 

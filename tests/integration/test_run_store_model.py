@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from provenote import workspace
 from provenote.stores import index, runs
-from provenote.tracking import active
+from provenote.tracking import active, starting
 
 labels = st.text(max_size=8) | st.sampled_from(["a", "a", "A b", "x/y", "é"])
 keys = st.text(min_size=1, max_size=6).filter(str.strip)
@@ -63,7 +63,7 @@ class RunStore(RuleBasedStateMachine):
         end=st.sampled_from(["finished", "failed", "abandoned"]),
     )
     def track(self, label: str, params: dict[str, Any], metrics: list[dict[str, Any]], end: str) -> str:
-        run = active.start(label, params=params)
+        run = starting.start(label, params=params)
         last: dict[str, Any] = {}
         for step, values in enumerate(metrics):
             run.log(values, step=step)

@@ -134,9 +134,9 @@ def test_a_finished_job_of_that_name_fires_and_others_do_not(project: Path, star
     assert states() == {"r": "armed"}
 
     def ran(rows: int, label: str = "prepare", kind: str = "job", status: str = "finished") -> None:
-        from provenote.tracking import active
+        from provenote.tracking import starting
 
-        run = active.start(label, kind=kind)
+        run = starting.start(label, kind=kind)
         run.log(rows=rows)
         run.end(status)
 

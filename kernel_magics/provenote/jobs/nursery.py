@@ -28,7 +28,7 @@ _USED = (
     "provenote.jobs.recorder",
     "provenote.jobs.supervisor",
     "provenote.stores.runs",
-    "provenote.tracking.active",
+    "provenote.tracking.starting",
     "provenote.tracking.autolog",
     "provenote.tracking.environment",
     "provenote.tracking.imports",

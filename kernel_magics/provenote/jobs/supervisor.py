@@ -89,7 +89,8 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
     from provenote.jobs.evidence import Evidence
     from provenote.jobs.outcome import as_error, end_run
     from provenote.jobs.recorder import JobRecorder, write_whole
-    from provenote.tracking import active
+    from provenote.tracking import evidence as evidence_of
+    from provenote.tracking import starting
 
     folder.append({"state": "preparing"})
     place = workspace.find()
@@ -100,7 +101,7 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
     source = _source(place.top, path, spec)
     recorder = JobRecorder(folder, attempt, control)
     evidence = Evidence(spec, path, recorder, config.load(place.dvc_root))
-    active.set_evidence(evidence)
+    evidence_of.set_source(evidence)
     job = {
         "id": folder.id,
         "attempt": state.attempt,
@@ -113,9 +114,10 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         "cell_timeout": spec.cell_timeout,
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
         **({"sweep": {"id": spec.nonce, **spec.sweep}} if spec.sweep else {}),
+        **({"test": True} if spec.test else {}),
         **({"from": spec.origin} if spec.origin else {}),
     }
-    run = active.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job)
+    run = starting.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job)
     evidence.run_folder = run.folder
     folder.append({"state": "starting", "run": run.id})
     try:
@@ -219,7 +221,7 @@ def _execute(
     try:
         engine.run(data, spec.kernel, recorder, options)
     except EarlyEnd as end:
-        return _stopped(recorder, spec, control) or _early(recorder, end.code)
+        return _stopped(recorder, spec, control) or _early(recorder, spec, end.code)
     except (Stopped, CellTimeoutError, DeadKernelError) as error:
         broken = error
     except Exception:
@@ -268,7 +270,7 @@ def _stopped(recorder: JobRecorder, spec: JobSpec, control: Control) -> Outcome 
     return Outcome(control.verdict, f"{where}{limit}", None, facts)
 
 
-def _early(recorder: JobRecorder, code: Any) -> Outcome:
+def _early(recorder: JobRecorder, spec: JobSpec, code: Any) -> Outcome:
     """Return the outcome of a notebook that ended itself."""
     from provenote.jobs.outcome import Outcome
 
@@ -279,6 +281,8 @@ def _early(recorder: JobRecorder, code: Any) -> Outcome:
     if not left:
         return Outcome("succeeded")
     cells = "1 cell" if left == 1 else f"{left} cells"
+    if spec.test:
+        return Outcome("failed", f"cell {recorder.number} ended the test; {cells} did not run", None, facts)
     return Outcome("succeeded", f"cell {recorder.number} ended the notebook on purpose; {cells} did not run")
 
 

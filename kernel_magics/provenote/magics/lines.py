@@ -69,7 +69,9 @@ def _active() -> ActiveRun:
     if run is not None:
         return run
     if shown.in_job():
-        return active.start()
+        from provenote.tracking import starting
+
+        return starting.start()
     raise UsageError("no run is active", _NO_RUN)
 
 
@@ -97,10 +99,10 @@ def _track(shell: InteractiveShell) -> Magic:
 
 def _begin(line: str) -> None:
     from provenote.magics import tracked
-    from provenote.tracking import active
+    from provenote.tracking import starting
 
     request = tracked.parse(line)
-    run = active.start(request.label, reason=request.reason)
+    run = starting.start(request.label, reason=request.reason)
     shown.line(f"run {run.name} is recorded until `%track end`")
 
 

@@ -203,9 +203,9 @@ class TrackedCells:
             self.refusal = error
 
     def _start(self, info: ExecutionInfo, request: Request) -> None:
-        from provenote.tracking import active
+        from provenote.tracking import starting
 
-        run = active.start(request.label, reason=request.reason)
+        run = starting.start(request.label, reason=request.reason)
         block = None
         if self._kernel:
             from provenote.widgets.live import Live

@@ -6,9 +6,7 @@ One active run for each thread; other threads and forked children log to it thro
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
-import sys
 import threading
 import time
 import warnings
@@ -17,10 +15,10 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provenote import config, workspace
+from provenote import workspace
 from provenote.errors import UsageError, WorldError
-from provenote.model import REASONS
 from provenote.stores import live, values
+from provenote.tracking import evidence
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,17 +29,8 @@ RUN_VARIABLE = "PROVENOTE_RUN"
 
 _active: dict[int, ActiveRun] = {}
 _guests: dict[tuple[int, str], ActiveRun] = {}  # by process and run: who logs to a job's run without a track
-_reads: list[
-    dict[str, Any]
-] = []  # of this process, since it started: a notebook reads first and tracks later
-_evidence: Callable[[], dict[str, Any]] | None = None
+_reads: list[dict[str, Any]] = []  # of this process since it started: a notebook reads first, tracks later
 _INFINITE = float("inf")
-
-
-def set_evidence(source: Callable[[], dict[str, Any]] | None) -> None:
-    """Name the function that tells what ran in this process; the kernel's capture registers itself here."""
-    global _evidence
-    _evidence = source
 
 
 def current() -> ActiveRun | None:
@@ -58,6 +47,20 @@ def current() -> ActiveRun | None:
             appender, meta = live.attend(place.home, opened)
             run = _guests[os.getpid(), opened] = ActiveRun(meta, appender, place, joined=True)
     return run
+
+
+def innermost() -> ActiveRun | None:
+    """Return the run that this thread itself has open, or None."""
+    run = _active.get(threading.get_ident())
+    return None if run is None or run.ended else run
+
+
+def enter(run: ActiveRun) -> None:
+    """Make ``run`` the active one of this thread until it ends; what was read before belongs to it."""
+    run._above = None if run.joined else _active.get(threading.get_ident())
+    _active[threading.get_ident()] = run
+    for read in _reads:
+        run.record({"read": read})
 
 
 def note_read(read: dict[str, Any]) -> None:
@@ -317,7 +320,14 @@ class ActiveRun:
             with contextlib.suppress(WorldError):
                 callback()
         with contextlib.suppress(WorldError):
-            _write_evidence(self)
+            self.write_evidence()
+
+    def write_evidence(self) -> None:
+        """Keep what ran so far. What a script can tell never changes: it stands in the run's first words."""
+        if self.joined or not evidence.is_script():
+            found = evidence.gather(self.workspace)
+            if found is not None:
+                live.write_capture(self.folder, found)
 
     def __enter__(self) -> ActiveRun:
         return self
@@ -345,210 +355,3 @@ def outcome(error: BaseException | None) -> tuple[str, str | None]:
         return "finished", None
     text = " ".join(str(error).split())
     return "failed", f"{name}: {text}"[:500] if text else name
-
-
-def _shell() -> Any:
-    """Return the IPython shell of this process, or None."""
-    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-
-
-def _is_script() -> bool:
-    """Whether nobody but the program itself can tell what ran here."""
-    return _evidence is None and _shell() is None
-
-
-def gather_evidence(place: Workspace) -> dict[str, Any] | None:
-    """Return what ran in this process: from the kernel's capture, else as far as a script can tell."""
-    if _evidence is not None:
-        return _evidence()
-    shell = _shell()
-    if shell is not None:
-        from provenote.tracking import capture
-
-        return capture.evidence(shell, place)
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
-    if script is None:
-        return {"linearity": "unknown", "evidence": {"why": ["an interactive session has no document"]}}
-    return {"linearity": "linear", "evidence": {"script": os.path.basename(script)}, "notebook": None}
-
-
-def start(
-    label: str = "run",
-    *,
-    reason: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    kind: str | None = None,
-    parent: str | None = None,
-    job: Mapping[str, Any] | None = None,
-    folder: str | os.PathLike[str] | None = None,
-) -> ActiveRun:
-    """Start a run, or join the one that this job opened.
-
-    Parameters
-    ----------
-    label : str
-        Its name: any text; a short form of it becomes part of the ref.
-    reason : str, optional
-        Why the model changes: one of the seven words in `provenote.model.REASONS`.
-    params : mapping, optional
-        Parameters known at the start.
-    kind : str, optional
-        ``interactive``, ``script`` or ``job``; found out when not given.
-    parent : str, optional
-        Id of the run that this one belongs to.
-    job : mapping, optional
-        What the job's supervisor knows: notebook, attempt, threads.
-    folder : path, optional
-        Where to look for the project; default: the current folder.
-
-    Raises
-    ------
-    UsageError
-        If there is no Git work tree, no DVC project or no commit, or if a folder of the user's stands where
-        the run's files would.
-    """
-    if reason is not None and reason not in REASONS:
-        raise UsageError(f"{reason!r} is no reason of change", f"Choose one: {', '.join(REASONS)}")
-    place = workspace.find(folder)
-    settings = config.load(place.dvc_root)
-    above = _active.get(threading.get_ident())
-    opened = os.environ.get(RUN_VARIABLE)
-    if opened and kind != "job":
-        appender, meta, first = live.join(place.home, opened)
-        if first:
-            run = ActiveRun(meta, appender, place, joined=True)
-            if str(label) and str(label) != "run":
-                run.record({"extra": {"track": values.plain(str(label))}})
-            return _activate(run, params, settings)
-        appender.close()
-        parent = parent or opened
-    if above is not None and not above.ended:
-        parent = parent or above.id
-    meta = _meta(place, settings, str(label), reason, kind, parent, job)
-    appender = live.create(place.home, meta)
-    run = ActiveRun(meta, appender, place, joined=False)
-    run._above = above
-    return _activate(run, params, settings, kind == "job")
-
-
-def _meta(
-    place: Workspace,
-    settings: config.Settings,
-    label: str,
-    reason: str | None,
-    kind: str | None,
-    parent: str | None,
-    job: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    from provenote.git import snapshot
-    from provenote.stores import runs
-    from provenote.tracking import environment
-
-    with snapshot.look(place.top) as status:  # Git looks, and we do what needs no answer of it
-        lock = environment.lock()
-        environment.keep(lock, place.home)
-        machine, user = environment.facts(), _user()
-        capture = gather_evidence(place) if _is_script() else None
-        taken = snapshot.take(place.top, place.common_dir, settings, status)
-    run_id = os.urandom(8).hex()
-    overlay = f"{place.prefix}/{settings.overlay}".lstrip("/")
-    if taken.tree or (place.dvc_root / settings.overlay).exists():
-        runs.check_overlay(place.common_dir, taken, overlay)
-    if taken.tree:
-        runs.keep_snapshot(place.common_dir, run_id, taken.tree)
-    return {
-        "id": run_id,
-        "name": next(runs.names(label, run_id)),
-        "label": values.plain(label),
-        "started": time.time(),
-        "baseline": taken.baseline,
-        "tree": taken.tree,
-        "omitted": runs.omitted_as_data(taken),
-        "prefix": place.prefix,
-        "overlay": settings.overlay,
-        "top": str(place.top),
-        "kind": kind or ("script" if _is_script() else "interactive"),
-        "parent": parent,
-        "why": reason,
-        "job": dict(job) if job else None,
-        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:3]] if sys.argv and sys.argv[0] else None,
-        "user": user,
-        "environment": lock.sha256,
-        "lock": lock.text,
-        "python": lock.python,
-        "machine": machine,
-        "capture": capture,
-    }
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return None
-
-
-def _activate(
-    run: ActiveRun, params: Mapping[str, Any] | None, settings: config.Settings, supervised: bool = False
-) -> ActiveRun:
-    """Open a run; ``supervised``: its code runs in another process, whose imports this one cannot tell."""
-    from provenote.tracking import environment, imports, resources
-
-    sampler = resources.Sampler(run.workspace.dvc_root, lambda figures: run.record({"resources": figures}))
-    sampler.start()
-    run.at_end(lambda: run.record({"resources": sampler.stop()}))
-    if not supervised:
-        run.at_end(
-            lambda: run.record(
-                {"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}
-            )
-        )
-    if settings.autolog:
-        from provenote.tracking import autolog
-
-        autolog.begin(run)
-        run.at_end(lambda: autolog.end(run))
-    _active[threading.get_ident()] = run
-    for read in _reads:
-        run.record({"read": read})
-    if params:
-        run.log_params(params)
-    _write_evidence(run)
-    return run
-
-
-def _write_evidence(run: ActiveRun) -> None:
-    """Keep what ran so far. What a script can tell never changes: it stands in the run's first words."""
-    if run.joined or not _is_script():
-        evidence = gather_evidence(run.workspace)
-        if evidence is not None:
-            live.write_capture(run.folder, evidence)
-
-
-class track:  # noqa: N801 - a context manager that reads as a verb: `with provenote.track("hgb") as run:`
-    """Track a run: ``with provenote.track("hgb") as run: run.log(rmse=61.4)``.
-
-    Parameters
-    ----------
-    label : str
-        Its name: any text.
-    reason : str, optional
-        Why the model changes: one of the seven words in `provenote.model.REASONS`.
-    params : mapping, optional
-        Parameters known at the start.
-    """
-
-    def __init__(
-        self, label: str = "run", *, reason: str | None = None, params: Mapping[str, Any] | None = None
-    ) -> None:
-        self._arguments = (label, reason, params)
-        self._run: ActiveRun | None = None
-
-    def __enter__(self) -> ActiveRun:
-        label, reason, params = self._arguments
-        self._run = start(label, reason=reason, params=params)
-        return self._run
-
-    def __exit__(self, *error: Any) -> None:
-        if self._run is not None:
-            self._run.__exit__(*error)
