@@ -130,3 +130,13 @@ def test_no_credentials_are_repeated():
     assert uv.last_words("x\nerror: Failed to fetch: https://me:secret@example.org/simple") == (
         "Failed to fetch: https://example.org/simple"
     )
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["# python --help cpython", "# python 3.11 /tmp/x/python", "# platform <b>", "# python 3.11 a b"],
+)
+def test_a_heading_of_another_form_says_nothing(heading):
+    found = environments.read(f"{heading}\nalpha==1\n")
+    assert (found.python, found.implementation, found.platform) == ("", "", "")
+    assert list(found.packages) == ["alpha"]

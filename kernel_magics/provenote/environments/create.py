@@ -15,14 +15,13 @@ import fcntl
 import json
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provenote.environments import kernels, pins, uv
+from provenote.environments import kernels, uv
+from provenote.environments.building import Builder
 from provenote.errors import Refused, UsageError, WorldError
 from provenote.events import Progress, Tell, silent
 from provenote.model import SCHEMA
@@ -124,8 +123,8 @@ def create(
         with _alone(workspace, found, label, tell) as lock:
             built = _standing(folder, found)
             if built is None:
-                requirements, skipped = pins.wanted(found, from_index=from_index)
-                built = _build(folder, known, requirements, skipped, skip_missing, lock, label, tell)
+                builder = Builder(known, lock, label, tell)
+                built = _build(folder, builder, skip_missing=skip_missing, from_index=from_index)
     except BaseException:
         tell(Progress(label, state="failed"))
         raise
@@ -192,25 +191,15 @@ def _standing(folder: Path, found: Environment) -> Built | None:
     )
 
 
-def _build(
-    folder: Path,
-    known: Known,
-    requirements: list[str],
-    skipped: dict[str, str],
-    skip_missing: bool,
-    lock: int,
-    label: str,
-    tell: Tell,
-) -> Built:
+def _build(folder: Path, builder: Builder, *, skip_missing: bool, from_index: bool) -> Built:
+    known = builder.known
     found = known.environment
     nascent = folder.with_name(f".{folder.name}-{found.sha256[:12]}.new")
     shutil.rmtree(nascent, ignore_errors=True)  # of one that was killed
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        python = _venv(nascent, known, lock, label, tell)
-        looking = bool(skipped) and not skip_missing
-        requirements, gone = _install(nascent, requirements, looking, skip_missing, lock, label, tell)
-        skipped = {**skipped, **gone}
+        python = builder.venv(nascent)
+        requirements, skipped = builder.install(nascent, skip_missing=skip_missing, from_index=from_index)
         if skipped and not skip_missing:
             raise _missing(known, skipped)
         built = Built(folder, python, len(requirements), skipped)
@@ -232,82 +221,6 @@ def _build(
     finally:
         shutil.rmtree(nascent, ignore_errors=True)
     return built
-
-
-def _venv(folder: Path, known: Known, lock: int, label: str, tell: Tell) -> str:
-    """Make an empty environment with the run's Python, else the nearest patch of it; return its version."""
-    tell(Progress(label, detail="looking for its Python"))
-    wanted = known.environment.python or ".".join(map(str, sys.version_info[:3]))
-    own = ".".join(map(str, sys.version_info[:3]))
-    same = known.environment.implementation in ("", sys.implementation.name)
-    named = known.environment.implementation or "cpython"
-    tries = [sys.executable] if wanted == own and same else []
-    tries += [f"{named}@{wanted}", f"{named}@{wanted.rpartition('.')[0]}"]
-    said = ""
-    for one in tries:
-        try:
-            uv.call(
-                ["venv", "--relocatable", "--no-project", "--python", one, str(folder)], label, tell, lock
-            )
-            return _version(folder) or wanted
-        except uv.Failed as error:
-            said = error.said
-            shutil.rmtree(folder, ignore_errors=True)
-    raise WorldError(
-        f"Python {wanted} of {known.name} is not here and cannot be had ({uv.last_words(said)})",
-        f"Get it: `uv python install {wanted}`",
-    )
-
-
-def _version(folder: Path) -> str:
-    with contextlib.suppress(OSError):
-        for line in (folder / "pyvenv.cfg").read_text(encoding="utf-8").splitlines():
-            if line.startswith("version_info"):
-                return line.partition("=")[2].strip()
-    return ""
-
-
-def _install(
-    folder: Path,
-    requirements: list[str],
-    looking: bool,
-    skip_missing: bool,
-    lock: int,
-    label: str,
-    tell: Tell,
-) -> tuple[list[str], dict[str, str]]:
-    """Install all packages or none; return those that are in, and those that cannot be, with the reason.
-
-    uv names one package at a time: it is asked again without it, until all are known.
-    """
-    left = list(requirements)
-    gone: dict[str, str] = {}
-    while left:
-        words = ["pip", "install", "--no-deps", "--python", str(folder / "bin" / "python")]
-        if looking or (gone and not skip_missing):
-            words.append("--dry-run")  # only to name all that is missing
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in left))
-            file.flush()
-            try:
-                uv.call([*words, "-r", file.name], label, tell, lock)
-                return left, gone
-            except uv.Failed as error:
-                said = error.said
-        blamed = uv.blamed(said, left)
-        if not blamed:
-            if uv.offline(said):
-                raise WorldError(
-                    "the packages cannot be fetched: the index cannot be reached",
-                    "Check the network, then try again",
-                )
-            raise WorldError(f"uv cannot build the environment: {uv.last_words(said)}", "See: `uv --version`")
-        for line in list(left):
-            name = pins.name_of(line)
-            if name in blamed:
-                left.remove(line)
-                gone[pins.shown(line)] = blamed[name]
-    return left, gone
 
 
 def to_json(built: Built) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILE = "environment.txt"
 """Name of the lock among the files of a run."""
 
+_HEADING = re.compile(r"python \d+(?:\.\d+)+[a-z0-9.+]*(?: [a-z]+)?|platform [A-Za-z0-9._-]+")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _HASH = re.compile(r"local, sha256 ([0-9a-f]{64})")
@@ -103,7 +104,7 @@ def read(text: str) -> Environment:
     for line in text.splitlines():
         if line.startswith("# "):
             words = line[2:].split()
-            if words and words[0] in heading and 2 <= len(words) <= 3:
+            if words and words[0] in heading and _HEADING.fullmatch(line[2:]):
                 heading[words[0]] = (words[1], words[2] if len(words) == 3 else "")
             continue
         requirement, _, comment = line.partition("#") if " #" in line else (line, "", "")
