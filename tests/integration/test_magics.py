@@ -20,7 +20,7 @@ from traitlets.config import Config
 from provenote import magics
 from provenote.errors import ProvenoteError, Refused
 from provenote.magics import lines, shown, tracked, verbs
-from provenote.tracking import active, capture
+from provenote.tracking import active, capture, starting
 
 
 @pytest.fixture
