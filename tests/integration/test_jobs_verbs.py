@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ from tests.integration.test_jobs import cell, job_processes, wait_for, write
 
 from provenote import masking, workspace
 from provenote.commands import jobs as verbs
+from provenote.commands import runs as look
 from provenote.commands.tree import Context
 from provenote.errors import UsageError
 from provenote.jobs import executor, folder, launch
@@ -138,3 +140,31 @@ def test_a_secret_is_used_and_stored_nowhere(repo, monkeypatch, loads):
     with pytest.raises(UsageError, match="the environment has no API_TOKEN"):
         verbs.job_run(Context(), str(nb), params=["token=env:API_TOKEN"])
     assert not any(form.encode() in stored(repo) for form in masking.forms(SECRET))
+
+
+def test_a_test_is_a_job_whose_asserts_are_its_result(repo):
+    def test_notebook(name: str, *sources: str) -> Path:
+        path = write(repo / name, *(cell(source, f"c{i}") for i, source in enumerate(sources)))
+        book = json.loads(path.read_text())
+        book["metadata"]["provenote"] = {"test": True}
+        path.write_text(json.dumps(book))
+        return path
+
+    sound = verbs.job_run(Context(), str(test_notebook("sound.ipynb", "rmse = 3", "assert rmse < 4")))
+    assert (sound.status, sound.data["verdict"]) == (0, "passed")
+    assert sound.parts[0].text.startswith("sound passed as run sound-")
+    broken = test_notebook("broken.ipynb", "rmse = 5", "def check(x):\n    assert x < 4\ncheck(rmse)", "1")
+    view = verbs.job_run(Context(), str(broken))
+    assert (view.status, view.data["verdict"]) == (1, "failed")
+    assert view.data["reason"] == "cell 2: AssertionError: assert x < 4"
+    assert (view.data["cell"]["number"], view.data["cell"]["id"]) == (2, "c1")
+    document = index.document(workspace.find(), view.data["commit"])
+    assert (document["job"]["test"], document["status"]) == (True, "failed")
+    shown = look.show(Context(), view.data["name"]).parts
+    assert ("test", "failed") in [(name, c.text) for part in shown for name, c in getattr(part, "pairs", [])]
+    left = verbs.job_run(Context(), str(test_notebook("left.ipynb", "exit()", "assert False")))
+    assert (left.status, left.data["reason"]) == (1, "cell 1 ended the test; 1 cell did not run")
+    killed = verbs.job_run(Context(), str(test_notebook("dead.ipynb", "import os; os.kill(os.getpid(), 9)")))
+    assert (killed.status, killed.data["verdict"]) == (1, None)  # it was not decided
+    listed = {job["label"]: job["verdict"] for job in verbs.jobs(Context()).data["jobs"]}
+    assert listed == {"sound": "passed", "broken": "failed", "left": "failed", "dead": None}

@@ -175,6 +175,7 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
             row.reproduced or ("" if row.status != "finished" else "not yet"),
             "plain" if row.reproduced else "muted",
         ),
+        ("test", _verdict(row, document), "error" if row.status == "failed" else "plain"),
         ("job of" if is_sweep(row.parent) else "child of", _parent(found), "code"),
         ("started from", found.origin, "code"),
         ("children", _list([child.name for child in found.children]), "code"),
@@ -197,6 +198,14 @@ def _about(found: Account, now: float) -> list[tuple[str, Cell]]:
         "environment": lock,
     }
     return [(name, Cell(text, role, titles.get(name, ""))) for name, text, role in facts if text]
+
+
+def _verdict(row: Row, document: Mapping[str, Any]) -> str:
+    """Return how a test ended; empty for a run that is none, or a test that did not come to its end."""
+    job = document.get("job")
+    if not isinstance(job, Mapping) or not job.get("test") or row.reason == "timed_out":
+        return ""
+    return {"finished": "passed", "failed": "failed"}.get(row.status, "")
 
 
 def _parent(found: Account) -> str:

@@ -106,6 +106,7 @@ def entry(id: str, spec: JobSpec, state: JobState, now: float) -> dict[str, Any]
         "notebook": spec.notebook,
         "label": spec.label,
         "state": state.state,
+        "verdict": state.verdict if spec.test else None,
         "over": state.over,
         "status": status,
         "reason": reason,
@@ -172,7 +173,7 @@ def watch(home: Any, draw: Callable[[View], None], limit: int, everything: bool 
 def _row(made: dict[str, Any], going: bool) -> list[Cell]:
     count = f"{made['cell']}/{made['cells']}" if made["cells"] else ""
     unit = " jobs" if made["kind"] == "sweep" and count else ""
-    word = WORDS.get(made["state"], made["state"])
+    word = made["verdict"] or WORDS.get(made["state"], made["state"])
     state = word if made["attempt"] == 1 else f"{word}, attempt {made['attempt']}"
     last = made["why"] or made["line"]
     row = [

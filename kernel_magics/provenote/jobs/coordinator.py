@@ -57,6 +57,7 @@ def children(sweep: JobSpec) -> list[JobSpec]:
             parent=sweep.id,
             on=sweep.on,
             sweep=name,
+            test=sweep.test,
         )
         for given in sweep.jobs
     ]

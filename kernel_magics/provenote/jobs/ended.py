@@ -48,7 +48,7 @@ def ended(result: JobResult) -> View:
     if not state.over:
         line = Line(f"{spec.label} is still being stopped. See: `provenote jobs`", "warn")
     elif state.state == "succeeded":
-        line = Line(f"{spec.label} finished{run}", "ok", aside=aside)
+        line = Line(f"{spec.label} {'passed' if spec.test else 'finished'}{run}", "ok", aside=aside)
     else:
         word = {"timed_out": "took too long", "oom_killed": "ran out of memory"}.get(state.state, state.state)
         reason = f": {state.reason}" if state.reason else ""

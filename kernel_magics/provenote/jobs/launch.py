@@ -69,6 +69,7 @@ class JobResult:
             "status": status,
             "reason": reason,
             "why": self.state.reason,
+            "verdict": self.state.verdict if self.spec.test else None,
             "notebook": self.spec.notebook,
             "params": kinds.jsonable(self.spec.params),
             "cell": self.state.failed_cell,
@@ -99,6 +100,7 @@ class Request:
             nonce=nonce,
             given=dict(given),
             params=parameters.complete(given, self.known),
+            test=self.notebook.test,
             **options,
         )
 

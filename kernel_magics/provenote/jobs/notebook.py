@@ -53,6 +53,12 @@ class Notebook:
         return str(name) if name else None
 
     @property
+    def test(self) -> bool:
+        """Whether it is a test, whose asserts are its result: ``{"provenote": {"test": true}}``."""
+        own = self.data["metadata"].get("provenote")
+        return isinstance(own, dict) and own.get("test") is True
+
+    @property
     def language(self) -> str:
         """Its language in lower case; ``python`` when it does not say."""
         metadata = self.data["metadata"]

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,12 +83,13 @@ class JobRecorder:
             error: dict[str, Any] = next(
                 (out for out in reversed(cell["outputs"]) if out["output_type"] == "error"), {}
             )
+            evalue = _ANSI.sub("", str(error.get("evalue") or "")) or asserted(error)
             self.failed_cell = {
                 "number": self.number,
                 "index": index,
                 "id": cell["id"],
                 "ename": error.get("ename"),
-                "evalue": _ANSI.sub("", str(error.get("evalue") or ""))[:300],
+                "evalue": evalue[:300],
             }
 
     def output(self, text: str) -> None:
@@ -133,6 +135,15 @@ class JobRecorder:
                 clean = self._mask.content(said)
                 if clean != said:
                     path.write_bytes(clean)
+
+
+def asserted(error: Mapping[str, Any]) -> str:
+    """Return the assert that failed without a message, as its traceback points at it; else empty."""
+    if error.get("ename") != "AssertionError":
+        return ""
+    lines = _ANSI.sub("", "\n".join(error.get("traceback") or ())).split("\n")
+    found = [line for line in lines if line.startswith("---") and " assert " in f"{line} "]
+    return found[-1].lstrip("->").strip().partition(" ")[2].strip() if found else ""
 
 
 def last_line(text: str) -> str:

@@ -23,7 +23,7 @@ THREAD_VARIABLES = (
 )  # fmt: skip
 
 # Fields that older specifications lack: left out while empty, so that what names a job stays the same.
-_LATER = ("origin", "sweep", "until")
+_LATER = ("origin", "sweep", "until", "test")
 
 _QUEUED = ("parent", "on")  # said when a job is queued: another time it may be otherwise
 LOCAL = "local"
@@ -78,6 +78,8 @@ class JobSpec:
         For a sweep, how many jobs run at once.
     until : str
         For a sweep, a query: once the run of a job matches, no further job is started.
+    test : bool
+        Whether the notebook is a test: then each of its cells must run, and its asserts are its result.
     """
 
     notebook: str
@@ -101,6 +103,7 @@ class JobSpec:
     on: str = LOCAL
     sweep: dict[str, Any] = field(default_factory=dict)
     until: str = ""
+    test: bool = False
 
     @property
     def id(self) -> str:

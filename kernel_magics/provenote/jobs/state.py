@@ -96,6 +96,11 @@ class JobState:
         status, word = _RUN_WORDS.get(self.state, ("running", None))
         return status, word or self.reason
 
+    @property
+    def verdict(self) -> str | None:
+        """Of a test: ``passed``, ``failed``, or None while, or because, it did not come to its end."""
+        return {"succeeded": "passed", "failed": "failed"}.get(self.state)
+
     def elapsed(self, now: float) -> float | None:
         """Seconds since it started, until it ended or ``now``."""
         return None if self.started is None else (self.ended or now) - self.started

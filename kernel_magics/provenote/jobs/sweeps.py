@@ -196,6 +196,7 @@ def prepare(
         jobs=tuple(combinations),
         parallel=parallel,
         until=until or "",
+        test=request.notebook.test,
     )
     return request, spec, axes
 
