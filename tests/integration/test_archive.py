@@ -511,7 +511,8 @@ def test_very_many_refs_leave_the_remote_in_one_push(team: Team, monkeypatch: py
     stay = team.bob.log("stays")
     team.bob.sync()
     monkeypatch.setattr(clearing, "MANY", 10)
-    true, calls = transport.run, []
+    true = transport.run
+    calls: list[list[str]] = []
 
     def counted(remote: transport.Remote, *words: str, given: bytes | None = None) -> Any:
         calls.append([word for word in words if word in ("push", "--prune", "--atomic")])
@@ -553,7 +554,8 @@ def test_a_run_that_comes_while_very_many_leave_is_looked_at_again(
     many(team)
     monkeypatch.setattr(clearing, "MANY", 10)
     name = team.bob.log("late")
-    true, calls = clearing.clear, []
+    true = clearing.clear
+    calls: list[bool] = []
 
     def meanwhile(*arguments: Any) -> bool:
         if not calls:

@@ -264,13 +264,10 @@ def _pushed(workspace: Workspace, rows: Sequence[Row]) -> list[str]:
     from provenote.sharing import memory
 
     commits = [row.commit for row in rows if row.commit]
-    names = [remote.name for remote in memory.remotes(workspace)]
-    if not commits or not names:
-        return []
-    where = memory.pushed(workspace)
-    counts = {name: sum(name in where.get(commit, ()) for commit in commits) for name in names}
+    remotes = memory.remotes(workspace) if commits else []
+    counts = {each.name: len(memory.commits(workspace, each).intersection(commits)) for each in remotes}
     if all(count == len(commits) for count in counts.values()):
-        return [f"All pushed to {', '.join(names)}."]
+        return [f"All pushed to {', '.join(counts)}."] if counts else []
     parts = [f"{count:,} of {len(commits):,} pushed to {name}" for name, count in counts.items()]
     return [f"{'; '.join(parts)}: `provenote sync`."]
 
