@@ -16,10 +16,10 @@ from traitlets import Float, Integer
 from traitlets.config import LoggingConfigurable
 
 from provenote.model import SCHEMA
+from provenote.stores.watch import Signature, signature
 from provenote_lab.handlers import RunHandler, RunsHandler
 from provenote_lab.listing import Listing
 from provenote_lab.projects import Found, Project, search
-from provenote_lab.watch import Signature, signature
 
 Answer = TypeVar("Answer")
 

@@ -19,10 +19,10 @@ from traitlets.config import Config
 import provenote
 from provenote import workspace
 from provenote.model import Row
+from provenote.stores.watch import signature
 from provenote_lab.listing import Listing
 from provenote_lab.projects import search
 from provenote_lab.service import RUNS_CHANGED
-from provenote_lab.watch import signature
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provenote.compare import columns, groups, numbers
@@ -46,6 +47,28 @@ FIELDS = (
 """The fields of a row in ``--json``, in their order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a listing was asked, and all runs that it chose from: for a face where one can ask on.
+
+    Parameters
+    ----------
+    rows : list of Row
+        All, newest first.
+    query, sort, group_by : str
+        As they were given; empty where they were not.
+    everything : bool
+    branch : str or None
+    """
+
+    rows: list[Row]
+    query: str
+    sort: str
+    group_by: str
+    everything: bool
+    branch: str | None
+
+
 def listing(
     workspace: Workspace,
     query: str | None = None,
@@ -81,7 +104,7 @@ def listing(
     -------
     View
         ``data`` is ``{"schema": 1, "rows": [...]}``, or ``groups`` in place of ``rows``; ``more["rows"]``
-        holds the `Row` objects.
+        holds the `Row` objects, ``more["listed"]`` what was asked.
 
     Raises
     ------
@@ -95,8 +118,9 @@ def listing(
     now = time.time() if now is None else now
     rows, hidden = index.rows(workspace, everything=everything, branch=branch)
     chosen = select(rows, query or "", sort=sort or "", archived=everything, now=now)
+    listed = Listed(rows, query or "", sort or "", group_by or "", everything, branch)
     if group_by:
-        return _grouped(chosen, group_by, limit, hidden)
+        return _grouped(chosen, group_by, limit, hidden, listed)
     shown = chosen.rows if limit is None else chosen.rows[:limit]
     plain = not query and not sort  # then children stand behind their parent
     top = chosen.folded() if plain else chosen.rows
@@ -108,7 +132,7 @@ def listing(
         of=len(top),
         foot=[*_foot(chosen, hidden), *_pushed(workspace, chosen.rows)],
     )
-    more = {"rows": shown, "leading": columns.sorted_metric(chosen.sort)}
+    more = {"rows": shown, "leading": columns.sorted_metric(chosen.sort), "listed": listed}
     return View([table], {"schema": SCHEMA, "rows": [data_of(row) for row in shown]}, more=more)
 
 
@@ -231,7 +255,7 @@ def _series(values: list[Any]) -> list[Any]:
     )
 
 
-def _grouped(chosen: Selection, group_by: str, limit: int | None, hidden: int) -> View:
+def _grouped(chosen: Selection, group_by: str, limit: int | None, hidden: int, listed: Listed) -> View:
     by = [bound(parse_field(name.strip()), chosen.rows) for name in group_by.split(",")]
     found = groups.group(chosen.rows, by, columns.sorted_metric(chosen.sort))
     table = groups.table(found, by, len(chosen.rows), limit or LIMIT)
@@ -244,7 +268,11 @@ def _grouped(chosen: Selection, group_by: str, limit: int | None, hidden: int) -
         for each in found[: limit or len(found)]
     ]
     table = Table(table.columns, table.rows, foot=[*table.foot, *_foot(chosen, hidden)], empty=table.empty)
-    return View([table], {"schema": SCHEMA, "groups": data}, more={"rows": chosen.rows, "groups": found})
+    return View(
+        [table],
+        {"schema": SCHEMA, "groups": data},
+        more={"rows": chosen.rows, "groups": found, "listed": listed},
+    )
 
 
 def _foot(chosen: Selection, hidden: int) -> list[str]:

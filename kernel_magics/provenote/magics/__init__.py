@@ -65,9 +65,10 @@ class _Loaded:
 
     def shutdown(self) -> None:
         """End the runs that are open when the kernel shuts down; a forked child leaves them alone."""
-        drawing = sys.modules.get("provenote.widgets.live")
-        if drawing is not None and os.getpid() == self.process:
-            drawing.settle(_PATIENCE)
+        for name in ("live", "follow"):
+            drawing = sys.modules.get(f"provenote.widgets.{name}")
+            if drawing is not None and os.getpid() == self.process:
+                drawing.settle(_PATIENCE)
         if os.getpid() != self.process or "provenote.tracking.active" not in sys.modules:
             return
         from provenote.tracking import active

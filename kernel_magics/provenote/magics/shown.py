@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def runs(shown: View, workspace: Workspace) -> None:
+def runs(shown: View, workspace: Workspace, compare: Callable[[list[str]], View]) -> None:
     """Show runs in a notebook: what a saved notebook keeps, and beside it the widget where one can live."""
-    from provenote.widgets import kept
+    from provenote.widgets import present
 
-    bundle(kept.bundle(shown, workspace))
+    if "listed" in shown.more:
+        present.runs(shown, workspace, compare)
+    else:
+        present.comparison(shown, workspace, compare)
 
 
 def run_block(run: ActiveRun, *, kernel: bool) -> None:

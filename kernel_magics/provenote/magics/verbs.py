@@ -48,7 +48,7 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
     elif live is not None and live.drawn:
         live.close(answer)
     elif shown.is_kernel(shell) and answer.more.get("rows"):
-        shown.runs(answer, asked.workspace)
+        shown.runs(answer, asked.workspace, lambda runs: cli.run(["compare", *runs], asked)[0])
     else:
         shown.view(answer, kernel=shown.is_kernel(shell))
     if answer.status:
