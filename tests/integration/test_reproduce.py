@@ -255,6 +255,32 @@ def test_data_come_from_the_remote_and_without_them_there_is_no_verdict(repo: Pa
     assert not (repo / "past").exists()
 
 
+def test_what_it_read_is_brought_from_the_work_tree_while_it_is_the_same(repo: Path) -> None:
+    (repo / "data").mkdir()
+    (repo / "data" / "x.csv").write_text("a\n1\n")
+    data.add("data/x.csv")
+    git("add", "--all")
+    git("commit", "-qm", "data")
+    (repo / "data" / "x.csv").write_text("a\n1\n2\n")  # changed, and not added
+    both = READ.replace("    run.log(", "    provenote.data.path('data/x.csv', rev='HEAD')\n    run.log(")
+    script(repo / "t.py", both)
+    view = reproduce("reads")
+    assert (view.data["verdict"], view.data["metrics"][0]["now"], view.data["absent"]) == ("identical", 6, [])
+    (repo / "data" / "x.csv").write_text("other")
+    with pytest.raises(WorldError, match="neither here nor on a remote: data/x.csv"):
+        reproduce("reads")
+    assert not (repo / "past").exists()
+
+
+def test_cells_before_the_extension_are_run_and_their_outputs_not_compared(repo: Path) -> None:
+    sources = ("x = 2\nprint('said')", "%load_ext provenote", "%%track late\n%log rmse=x")
+    path = notebook(repo / "nb.ipynb", *sources)
+    row = by_hand(path, "late", *((f"c{n}", source) for n, source in enumerate(sources)))
+    view = reproduce(row.name)
+    assert view.data["verdict"] == "identical", view.data
+    assert view.data["cells"]["compared"] == 2
+
+
 def test_a_file_that_was_never_versioned_is_brought_only_if_it_is_the_same(repo: Path) -> None:
     (repo / "plain.csv").write_text("a\n1\n")
     source = (

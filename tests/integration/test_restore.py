@@ -177,3 +177,21 @@ def test_another_environment_is_told_with_its_mend(
     }
     assert cli.main(["restore", run.name]) == 0
     assert f"`provenote env create {run.name}`" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_link_among_the_files_of_a_run_leads_nothing_out(repo: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (repo / "link").symlink_to(outside)
+    (repo / "real.csv").write_text("a\n")
+    data.add("real.csv")
+    pointer = (repo / "real.csv.dvc").read_text()
+    (repo / "out.dvc").write_text(pointer.replace("path: real.csv", "path: link/x.csv"))
+    (repo / "up.dvc").write_text(pointer.replace("path: real.csv", "path: ../up.csv"))
+    git("add", "--all")
+    git("commit", "-qm", "links")
+    with provenote.track("links") as run:
+        run.log(acc=1)
+    outcome = restore.restore(workspace.find(), run.name)
+    assert "link/x.csv" in outcome.absent and list(outside.iterdir()) == []
+    assert not (outcome.folder.parent / "up.csv").exists()

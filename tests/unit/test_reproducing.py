@@ -303,6 +303,18 @@ def test_a_failed_cell_does_not_stop_the_others() -> None:
     assert [one.id for one in found.cells if one] == ["c1-1", "c2-2"]
 
 
+def test_of_a_cell_before_the_extension_no_output_is_known() -> None:
+    cells = [ran("print(1)", "c1", 1, before_load=True), ran("2", "c2", 2)]
+    document = {
+        "kind": "interactive",
+        "notebook": "a.ipynb",
+        "evidence": evidence(cells, [("c1", "print(1)"), ("c2", "2")]),
+    }
+    found = source.find("r", document, notebook(*cells), [])
+    assert found.notebook is not None and len(found.notebook["cells"]) == 2
+    assert [one is None for one in found.cells] == [True, False]
+
+
 @pytest.mark.parametrize("path", ["../../evil.ipynb", "/etc/evil.ipynb", "a/../../b.ipynb", "x.py", None])
 def test_a_notebook_outside_the_project_gets_a_place_inside(path: str | None) -> None:
     document = {"kind": "interactive", "notebook": path, "evidence": {}}

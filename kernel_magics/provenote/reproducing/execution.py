@@ -169,7 +169,10 @@ def _cells(place: Workspace, commit: str, source: Source) -> list[NotebookCell |
         one if cell["metadata"].get("provenote", {}).get("ok") is not None else None
         for cell, one in zip(code, read, strict=True)
     ]
-    return found + [None] * (len(source.cells) - len(found))
+    found += [None] * (len(source.cells) - len(found))
+    if source.kind == "cells":  # what has nothing to be held against
+        found = [None if then is None else now for then, now in zip(source.cells, found, strict=True)]
+    return found
 
 
 def _specification(scratch: Scratch, interpreter: Path) -> Path:

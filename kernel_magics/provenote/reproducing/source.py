@@ -40,7 +40,8 @@ class Source:
     notebook : dict
         The notebook to run; empty for a script.
     cells : tuple of NotebookCell or None
-        What its code cells were and gave, in the notebook's order; None where one did not run.
+        What its code cells were and gave, in the notebook's order; None where one did not run, or where its
+        outputs are not known.
     arguments : tuple of str
         Of a script.
     remarks : tuple of str
@@ -153,8 +154,10 @@ def _of_cells(path: str, book: dict[str, Any], chosen: list[dict[str, Any]], rem
     }
     made = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
     kernel = str((metadata.get("kernelspec") or {}).get("name") or "python3")
-    gave = notebooks.parse(json.dumps({"cells": chosen}).encode())
-    return Source("cells", path, kernel, made, gave, remarks=tuple(remarks))
+    read = notebooks.parse(json.dumps({"cells": chosen}).encode())
+    # Of what ran before the extension was loaded the outputs are not known.
+    gave = [None if _ours(cell).get("before_load") else one for cell, one in zip(chosen, read, strict=True)]
+    return Source("cells", path, kernel, made, tuple(gave), remarks=tuple(remarks))
 
 
 def in_document_order(

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provenote.errors import Refused, WorldError
+from provenote.errors import Refused, UsageError, WorldError
 from provenote.events import Progress, Tell
 from provenote.reproducing.execution import Wish
 from provenote.reproducing.reproduction import Surroundings
+from provenote.stores import remotes
 from provenote.travel import contents
 
 if TYPE_CHECKING:
@@ -45,14 +46,14 @@ def prepare(
     wanted = contents.wanted(workspace, str(row.commit), document)
     wanted = {path: stored for path, stored in wanted.items() if not path.startswith(overlay)}
     there, absent = contents.put(workspace, place.place.dvc_root, wanted, tell)
-    read = {os.path.normpath(str(one["path"])) for one in document.get("reads") or ()}
-    lacking = [path for path in absent if path in read]
+    omitted = _omitted(workspace, document, place)
+    brought, lacking = _read(workspace, document, place, tell)
     if lacking:
         raise WorldError(
             f"{row.name} cannot be reproduced: data it read are neither here nor on a remote: {few(lacking)}",
             "Ask who made them to run: `provenote data push`",
         )
-    absent = (*absent, *_omitted(workspace, document, place))
+    absent = tuple(path for path in dict.fromkeys((*absent, *omitted)) if path not in brought)
     interpreter, missing = (None, False) if not build else _built(workspace, row, document, tell)
     changes, imported = ((), 0) if build else _environment(workspace, row, document)
     compared = (
@@ -60,6 +61,39 @@ def prepare(
     )
     wish = Wish(row.label, document["params"], document, interpreter, missing)
     return wish, Surroundings(there, absent, changes, imported, compared)
+
+
+def _read(
+    workspace: Workspace, document: Mapping[str, Any], place: Scratch, tell: Tell
+) -> tuple[list[str], list[str]]:
+    """Bring what the run read and no cache or remote holds from the work tree, where it is still the same.
+
+    Returns
+    -------
+    brought, lacking : list of str
+        Paths from the DVC root.
+    """
+    from provenote.data import travel
+
+    brought, lacking = [], []
+    for read in document.get("reads") or ():
+        path, md5 = os.path.normpath(str(read["path"])), str(read["md5"])
+        target, own = place.place.dvc_root / path, workspace.dvc_root / path
+        if not contents.inside(path):
+            lacking.append(path)
+        elif read.get("rev"):  # a past version: it is written where it is asked for, from the cache
+            try:
+                remotes.require(workspace, md5, tell)
+            except (UsageError, WorldError):
+                lacking.append(f"{path}@{read['rev']}")
+        elif not target.exists():
+            if not own.exists() or travel.measure(workspace, path, tell).md5 != md5:
+                lacking.append(path)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(own, target) if own.is_dir() else shutil.copyfile(own, target)
+            brought.append(path)
+    return brought, lacking
 
 
 def _omitted(workspace: Workspace, document: Mapping[str, Any], place: Scratch) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ def wanted(workspace: Workspace, commit: str, document: Mapping[str, Any]) -> di
                 found[path] = pointer.stored
     for read in document.get("reads", []):  # a run may have read another version than the one it tracked
         path = os.path.normpath(str(read["path"]))
-        if inside(path):
+        if inside(path) and not (
+            read.get("rev") and path in found
+        ):  # a past version was no file of the work tree
             found[path] = pointers.Stored(read["md5"], read["size"], read.get("nfiles"))
     return found
 
@@ -79,6 +81,9 @@ def put(
         if target.exists():
             there.append(path)
             continue
+        if not _below(root, target):
+            absent.append(path)
+            continue
         try:
             remotes.require(workspace, stored.md5, tell)
         except (UsageError, WorldError):
@@ -88,6 +93,12 @@ def put(
         cache.materialize(workspace.cache_dir, stored.md5, target, executable=stored.executable, tell=tell)
         there.append(path)
     return tuple(there), tuple(absent)
+
+
+def _below(root: Path, target: Path) -> bool:
+    """Tell whether what is written to a path stays below a folder, whatever links the run's files hold."""
+    home, real = os.path.realpath(root), os.path.realpath(target.parent)
+    return real == home or real.startswith(home + os.sep)
 
 
 def environment_changes(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[str, ...]:
