@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from provenote.commands.tree import Context, load_verb
 from provenote.errors import UsageError
 from provenote.jobs import folder as folders
 from provenote.jobs import launch
-from provenote.stores import index
+from provenote.stores import environments, index
 from provenote.view import Facts, Line, View
 
 
@@ -213,3 +215,30 @@ def test_a_job_tells_what_its_notebook_imports_and_not_its_supervisor(repo: Path
     assert kept[0] == ["pyyaml"]
     assert {"pyyaml", "ipykernel"} <= set(kept[1])
     assert not any("papermill" in names for names in kept)
+
+
+def test_the_environment_of_a_job_is_that_of_its_kernel(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, program = tmp_path / "site", tmp_path / "bin" / "python"
+    (site / "zeta-1.0.dist-info").mkdir(parents=True)
+    (site / "zeta.py").write_text("VALUE = 7\n")
+    program.parent.mkdir()
+    paths = os.pathsep.join([str(site), *(path for path in sys.path if path)])
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{paths}" exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    kernel = tmp_path / "jupyter" / "kernels" / "then"
+    kernel.mkdir(parents=True)
+    words = [str(program), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": words, "language": "python", "display_name": "then"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    write(repo / "n.ipynb", code("import provenote, zeta\nprovenote.current_run().log(v=zeta.VALUE)", "a"))
+    git("add", "--all")
+    git("commit", "-qm", "n")
+    place = workspace.find()
+    row = index.find(place, job("n.ipynb", kernel="then").data["name"])
+    assert row.metrics == {"v": 7}
+    kept = environments.of_run(place, row)
+    assert kept is not None and kept.packages["zeta"].version == "1.0"
+    assert "zeta" in environments.imported(index.document(place, str(row.commit)))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from provenote.jobs.spec import JobSpec
     from provenote.jobs.state import JobState
     from provenote.tracking.active import ActiveRun
+    from provenote.tracking.environment import Lock
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +86,7 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         If the run cannot be opened or the notebook has vanished.
     """
     from provenote import config, workspace
+    from provenote.jobs import interpreters
     from provenote.jobs.control import Control
     from provenote.jobs.evidence import Evidence
     from provenote.jobs.outcome import as_error, end_run
@@ -117,7 +119,8 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         **({"test": True} if spec.test else {}),
         **({"from": spec.origin} if spec.origin else {}),
     }
-    run = starting.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job)
+    lock = interpreters.lock_of(spec.kernel)
+    run = starting.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job, lock=lock)
     evidence.run_folder = run.folder
     folder.append({"state": "starting", "run": run.id})
     try:
@@ -140,20 +143,20 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         except (ProvenoteError, OSError) as error:  # the run is what it is; only its copy is missing
             outcome.error = as_error(error)
     outcome.facts["output"] = str(output)
-    run.record({"extra": {"cells": recorder.cells, **_imported(run, recorder)}})
+    run.record({"extra": {"cells": recorder.cells, **_imported(run, recorder, lock)}})
     end_run(run, outcome)
     return outcome
 
 
-def _imported(run: ActiveRun, recorder: JobRecorder) -> dict[str, Any]:
+def _imported(run: ActiveRun, recorder: JobRecorder, lock: Lock) -> dict[str, Any]:
     """Return the packages that the notebook imported: where its kernel told none, those its cells name."""
     from provenote.stores import live
-    from provenote.tracking import environment, imports
+    from provenote.tracking import imports
 
     if recorder.executed is None or "imported" in live.read_events(run.folder).extra:
         return {}
     sources = [notebooks.text(cell) for cell in recorder.executed["cells"] if cell["cell_type"] == "code"]
-    return {"imported": list(imports.named(sources, environment.lock(), run.workspace.home))}
+    return {"imported": list(imports.named(sources, lock, run.workspace.home))}
 
 
 def _source(top: Path, path: Path, spec: JobSpec) -> Notebook:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from provenote.tracking.environment import Lock, distributions, normalized, this, write
+from provenote.tracking.environment import Lock, distributions, lock, normalized, this, write
 
 _tables: dict[str, dict[str, str]] = {}
 _seen: dict[tuple[int, str], tuple[str, ...]] = {}
@@ -88,7 +88,7 @@ def named(sources: Iterable[str], locked: Lock, home: Path | None = None) -> tup
     found = {name for module in modules if (name := normalized(module)) in locked.packages}
     unknown = [module for module in modules if normalized(module) not in locked.packages]
     if unknown:
-        table = _providers(locked, home)
+        table = _providers(lock(), home)  # of this Python: which distribution has a module hardly differs
         found.update(table[module] for module in unknown if table.get(module) in locked.packages)
     return tuple(sorted(found))
 

@@ -17,6 +17,7 @@ from provenote.tracking import active, evidence
 from provenote.tracking.active import RUN_VARIABLE, ActiveRun
 
 if TYPE_CHECKING:
+    from provenote.tracking.environment import Lock
     from provenote.workspace import Workspace
 
 
@@ -29,6 +30,7 @@ def start(
     parent: str | None = None,
     job: Mapping[str, Any] | None = None,
     folder: str | os.PathLike[str] | None = None,
+    lock: Lock | None = None,
 ) -> ActiveRun:
     """Start a run, or join the one that this job opened.
 
@@ -48,6 +50,8 @@ def start(
         What the job's supervisor knows: notebook, attempt, threads.
     folder : path, optional
         Where to look for the project; default: the current folder.
+    lock : Lock, optional
+        The environment of the code, where another Python runs it; default: that of this process.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def start(
         parent = parent or opened
     if above is not None:
         parent = parent or above.id
-    meta = _meta(place, settings, str(label), reason, kind, parent, job)
+    meta = _meta(place, settings, str(label), reason, kind, parent, job, lock)
     appender = live.create(place.home, meta)
     return _activate(ActiveRun(meta, appender, place, joined=False), params, settings, kind == "job")
 
@@ -85,13 +89,14 @@ def _meta(
     kind: str | None,
     parent: str | None,
     job: Mapping[str, Any] | None,
+    lock: Lock | None,
 ) -> dict[str, Any]:
     from provenote.git import snapshot
     from provenote.stores import runs
     from provenote.tracking import environment
 
     with snapshot.look(place.top) as status:  # Git looks, and we do what needs no answer of it
-        lock = environment.lock()
+        lock = lock or environment.lock()
         environment.keep(lock, place.home)
         machine, user = environment.facts(), _user()
         capture = evidence.gather(place) if evidence.is_script() else None
