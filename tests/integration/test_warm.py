@@ -94,7 +94,7 @@ def kernels(preload: tuple[str, ...] = (), **env: str) -> warm.Wish:
 
 def started(wish: warm.Wish) -> dict[str, Any]:
     """Return what the zygote that fits tells about itself."""
-    line = warm.Line(warm._reach(wish))
+    line = warm.Line(warm._reach(wish)[0])
     line.ask({"do": "tell"})
     told = line.hear(60)
     line.close()
@@ -241,6 +241,17 @@ def test_strangers_are_refused(tmp_path, monkeypatch):
         one.close()
 
 
+def test_a_zygote_that_cannot_import_what_it_needs_is_not_tried_twice(repo, home, monkeypatch):
+    broken = home / "broken" / "ipykernel"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("open('/proc/self/cmdline').read().count('zygote') and 1 / 0")
+    monkeypatch.setenv("PYTHONPATH", str(broken.parent))
+    with pytest.raises(warm.NotWarm, match=r"gone; see .*kernel-\w+\.log"):
+        warm.fork(kernels(), {}, [1, 2])
+    (said,) = warm.runtime_folder().glob("*.log")
+    assert said.read_text().count("ZeroDivisionError") == 1
+
+
 def test_a_folder_that_others_can_enter_leads_to_a_cold_kernel(repo, home):
     place = home / f"provenote-warm-{os.getuid()}"
     place.mkdir()
@@ -260,11 +271,11 @@ def test_nonsense_does_not_end_a_zygote(tmp_path):
     wish = kernels()
     pid = started(wish)["pid"]
     for text in (b"\n", b"[]\n", b"{\n", b'{"do": "no such thing"}\n', b'{"do": "fork"}\n', b"\xff" * 99_999):
-        connection = warm._reach(wish)
+        connection, _ = warm._reach(wish)
         connection.sendall(text)
         connection.close()
     asked = {"do": "fork", "module": "no.such.module", "umask": 0, "cwd": "/", "env": {}}
-    line = warm.Line(warm._reach(wish))
+    line = warm.Line(warm._reach(wish)[0])
     line.ask(asked, [1, 2])
     assert "pid" in line.hear(60)
     assert line.hear(60) == {"exit": 1}

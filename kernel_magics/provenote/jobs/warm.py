@@ -197,6 +197,8 @@ class Line:
                 if not chunk:
                     raise NotWarm("the warm process is gone")
                 self._text += chunk
+        except ConnectionError as error:
+            raise NotWarm("the warm process is gone") from error
         except OSError as error:
             raise NotWarm(f"the warm process does not answer ({error})") from error
         line, _, self._text = self._text.partition(b"\n")
@@ -244,17 +246,17 @@ def fork(
         "umask": _umask(),
         **request,
     }
-    for last in (False, True):  # one may leave just while we ask it
-        line = Line(_reach(wish))
+    while True:
+        connection, new = _reach(wish)
+        line = Line(connection)
         try:
             line.ask(whole, descriptors)
             answer = line.hear(_PATIENCE)
             return line, int(answer["pid"])
         except (NotWarm, OSError, KeyError) as error:
             line.close()
-            if last:
-                raise NotWarm(str(error)) from error
-    raise AssertionError
+            if new:  # one that lingered may leave just while we ask it; this one cannot do its work
+                raise NotWarm(f"{error}; see {_log(runtime_folder(), wish)}") from error
 
 
 def _umask() -> int:
@@ -263,8 +265,12 @@ def _umask() -> int:
     return now
 
 
-def _reach(wish: Wish) -> socket.socket:
-    """Return a connection to the zygote that fits, which is started if there is none."""
+def _log(folder: Path, wish: Wish) -> Path:
+    return folder / f"{wish.role}-{wish.key()}.log"
+
+
+def _reach(wish: Wish) -> tuple[socket.socket, bool]:
+    """Return a connection to the zygote that fits, and whether it was started just now."""
     if not possible():
         raise NotWarm("this system has no fork that is safe for it")
     folder = runtime_folder()
@@ -272,21 +278,22 @@ def _reach(wish: Wish) -> socket.socket:
     address = folder / f"{wish.role}-{key}"
     if len(str(address)) > 100:
         raise NotWarm(f"the path {address} is too long for a socket")
+    new = False
     try:
         connection = _connect(address)
         if connection is not None:
-            return connection
+            return connection, False
         with _one_at_a_time(folder):
             connection = _connect(address)
             if connection is None:
                 _make_room(folder, wish.role)
                 _start(wish, address)
-                connection = _connect(address)
+                connection, new = _connect(address), True
     except (OSError, subprocess.SubprocessError) as error:
         raise NotWarm(f"a warm process cannot be started ({error})") from error
     if connection is None:
-        raise NotWarm("a warm process did not start")
-    return connection
+        raise NotWarm(f"a warm process did not start; see {_log(folder, wish)}")
+    return connection, new
 
 
 def _connect(address: Path) -> socket.socket | None:
