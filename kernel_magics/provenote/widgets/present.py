@@ -1,0 +1,99 @@
+"""Show ``%runs`` and ``%compare`` in a notebook: the static form, and the widget where one can live.
+
+JupyterLab prefers the view of a widget to everything else in its bundle, and shows an error in its place when
+the kernel is gone. So the two are outputs of their own: while the widget lives, the style sheet hides the
+static form before it; in a notebook that is opened without its kernel it hides what is left of the widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from provenote.widgets import kept, live
+
+if TYPE_CHECKING:
+    from provenote.view import View
+    from provenote.workspace import Workspace
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+_CHILD = ".jp-OutputArea-child"
+STYLE = (
+    f"<style>{_CHILD}:has(.pn-kept):has(+{_CHILD} .pn-shown),"
+    f"{_CHILD}:has(.pn-kept)+{_CHILD}:has(>.jp-OutputArea-output.lm-Panel):not(:has(.pn-shown))"
+    "{display:none}</style>"
+)
+
+_open: dict[str, tuple[str, list[Any]]] = {}
+"""Cell -> its last execution and the widgets that it made; another execution closes them."""
+
+
+def runs(shown: View, workspace: Workspace, compare: Callable[[list[str]], View]) -> None:
+    """Show a listing.
+
+    Parameters
+    ----------
+    shown : View
+        What the verb answered; ``more["listed"]`` says what was asked.
+    workspace : Workspace
+    compare : callable
+        Returns the comparison of runs by their names.
+    """
+    if not live.interactive():
+        _display(kept.bundle(shown, workspace))
+        return
+    from provenote.widgets import follow
+    from provenote.widgets.board import Board
+
+    handle = _keep(shown, workspace)
+    board = Board(shown.more["listed"], workspace, compare)
+    _own(board)
+    _display(_bundle(board.box))
+    follow.start(board, _picture(handle, shown, workspace))
+
+
+def comparison(shown: View, workspace: Workspace, compare: Callable[[list[str]], View]) -> None:
+    """Show a comparison; parameters as for `runs`."""
+    _display(kept.bundle(shown, workspace))
+
+
+def _keep(shown: View, workspace: Workspace) -> Any:
+    """Show the static form without its pictures, which a thread draws; return how to replace it."""
+    return _display(_static(kept.bundle(shown, workspace, pictures=False)), display_id=True)
+
+
+def _static(bundle: dict[str, Any]) -> dict[str, Any]:
+    return bundle | {"text/html": f'<div class="pn-kept">{STYLE}{bundle["text/html"]}</div>'}
+
+
+def _picture(handle: Any, shown: View, workspace: Workspace) -> Callable[[], None]:
+    """Return what draws the pictures of the static form: matplotlib's import would hold up the cell."""
+
+    def draw() -> None:
+        handle.update(_static(kept.bundle(shown, workspace)), raw=True)
+
+    return draw
+
+
+def _own(widget: Any) -> None:
+    """Close what an earlier execution of this cell made: nobody can see it any more."""
+    from IPython.core.getipython import get_ipython
+
+    parent = getattr(get_ipython(), "kernel").get_parent()  # noqa: B009 - a kernel is no part of the shell's type
+    cell, execution = parent["metadata"]["cellId"], parent["header"]["msg_id"]
+    before, widgets = _open.get(cell, ("", []))
+    if before != execution:
+        for each in widgets:
+            each.close()
+        widgets = []
+    _open[cell] = execution, [*widgets, widget]
+
+
+def _bundle(widget: Any) -> dict[str, Any]:
+    return {"text/plain": "", VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
+
+
+def _display(bundle: dict[str, Any], **more: Any) -> Any:
+    from IPython.display import display
+
+    return display(bundle, raw=True, **more)  # type: ignore[no-untyped-call]
