@@ -412,9 +412,10 @@ def test_a_failed_cell_is_told_as_it_is_here(project: Path, cluster: Cluster) ->
 def test_without_the_extra_one_line_tells_how_to_get_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("provenote.jobs.distant.executor.importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'provenote\[dask\]'"):
-        executor.get(workspace.find(), "dask://127.0.0.1:8786")
+        launch.run_job("t.ipynb", on="dask://127.0.0.1:8786")
+    assert not jobs(project)
 
 
 @pytest.mark.parametrize("address", ["", "nowhere", "host:port", ":8786"])

@@ -13,6 +13,7 @@ It reads its order, one line of JSON, from standard input, and answers with line
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from provenote.jobs.distant.checkout import Store
     from provenote.jobs.folder import JobFolder
     from provenote.jobs.state import JobState
+
+_FOR_EVER = 1e8  # seconds
 
 
 class _Cancelled(BaseException):
@@ -139,9 +142,9 @@ def _bring_data(order: Mapping[str, Any], store: Store, place: Path) -> str | No
 
 
 def _run(order: Mapping[str, Any], place: Path, tell: Any) -> tuple[JobState, JobFolder]:
-    """Run the job's supervisor in this process."""
+    """Run the job's supervisor, and return how it ended."""
     from provenote.jobs import folder as folders
-    from provenote.jobs import kernels, local, supervisor
+    from provenote.jobs import kernels, local
     from provenote.jobs import spec as specs
 
     spec = specs.parse(order["spec"].encode())
@@ -159,8 +162,82 @@ def _run(order: Mapping[str, Any], place: Path, tell: Any) -> tuple[JobState, Jo
     with (folder.attempt(order["attempt"]) / "log.txt").open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    supervisor.main([str(folder.path)])
-    return folders.Tail(folder).state_as_written(), folder
+    code = _supervised(folder, place / order["prefix"])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is done is published
+    state = folders.Tail(folder).state_as_written()
+    if not state.over:
+        _close(folder, place, code)
+        state = folders.Tail(folder).state_as_written()
+    return state, folder
+
+
+def _supervised(folder: JobFolder, root: Path) -> int:
+    """Have the job worked for: by a supervisor with its imports behind it, else in this process.
+
+    Returns
+    -------
+    int
+        How that process ended.
+    """
+    from provenote import config
+    from provenote.jobs import warm
+    from provenote.jobs.spec import THREAD_VARIABLES
+
+    lease = folder.lease()
+    assert lease is not None  # nobody else knows of this folder
+    env = dict(os.environ)
+    of_zygote = {name: value for name, value in env.items() if name not in THREAD_VARIABLES}
+    # Owned: when this process is killed, the zygote kills it, and its warden the kernel.
+    request = {"folder": str(folder.path), "cwd": os.getcwd(), "env": env, "owned": True}
+    hears, says = os.pipe()
+    try:
+        if not config.load(root).warm_kernels:
+            raise warm.NotWarm("the setting warm_kernels is off")
+        line, pid = warm.fork(
+            warm.Wish("supervisor", (sys.executable, "-P"), of_zygote), request, [1, 2, lease, hears]
+        )
+    except warm.NotWarm as error:
+        from provenote.jobs import supervisor
+
+        print(f"This job's supervisor was started cold: {error}.", file=sys.stderr, flush=True)
+        return supervisor.main([str(folder.path), "--lease", str(lease)])
+    finally:
+        os.close(hears)
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    os.write(says, b"1")
+    os.close(says)
+    os.close(lease)
+    try:
+        return int(line.hear(_FOR_EVER).get("exit", 1))
+    except warm.NotWarm:  # somebody killed the zygote; the supervisor ends by itself
+        while not folder.abandoned():
+            time.sleep(0.1)
+        return 1
+
+
+def _close(folder: JobFolder, place: Path, code: int) -> None:
+    """End a job whose supervisor was killed: all that its run was told so far is kept."""
+    from provenote.jobs.folder import Tail
+    from provenote.stores import runs
+    from provenote.workspace import find
+
+    how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    facts: dict[str, Any] = {}
+    if Tail(folder).state_as_written().run is not None:
+        workspace = find(os.getcwd())
+        runs.close_dead(workspace.common_dir, workspace.home)
+        words = ["for-each-ref", "--format=%(objectname) %(refname:lstrip=4)", runs.REFS]
+        from provenote.git.command import git
+
+        for line in os.fsdecode(git(place, *words)).splitlines():
+            facts["commit"], _, facts["name"] = line.partition(" ")
+    reason = f"its supervisor on {os.uname().nodename} was killed ({how})"
+    folder.append({"state": "killed", "reason": reason, **facts})
 
 
 if __name__ == "__main__":

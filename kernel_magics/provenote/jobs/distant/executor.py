@@ -20,6 +20,7 @@ from provenote.jobs.outcome import as_error
 from provenote.jobs.spec import JobSpec
 from provenote.jobs.state import JobState
 from provenote.sharing import transport
+from provenote.sharing.transport import Remote
 from provenote.stores import dvc_config
 from provenote.workspace import Workspace
 
@@ -40,14 +41,10 @@ class DaskExecutor:
     Raises
     ------
     UsageError
-        If dask.distributed is not installed, the address is none, or there is no Git remote.
+        If the address is none.
     """
 
     def __init__(self, workspace: Workspace, address: str) -> None:
-        if importlib.util.find_spec("distributed") is None:
-            raise UsageError(
-                "jobs on Dask need dask.distributed", "Install it: `pip install 'provenote[dask]'`"
-            )
         self.address = address if "://" in address else f"tcp://{address}"
         host, _, port = self.address.partition("://")[2].rpartition(":")
         if not host or not port.isdigit():
@@ -58,12 +55,7 @@ class DaskExecutor:
         self._on = f"dask://{address}"
         self._workspace = workspace
         self._local = LocalExecutor(workspace)
-        try:
-            self._remote = transport.choose(workspace.top)
-        except UsageError as error:
-            raise UsageError(
-                f"code travels to Dask's workers through a Git remote: {error.what}", error.mend
-            ) from error
+        self._known: Remote | None = None
         self._dispatcher: socket.socket | None = None
         self._codes: dict[tuple[str, str], Code] = {}
 
@@ -72,11 +64,13 @@ class DaskExecutor:
 
         Raises
         ------
+        UsageError
+            If dask.distributed is not installed, or there is no Git remote.
         WorldError
             If the scheduler or the Git remote does not answer, or the remote refuses our refs.
         """
         if spec.kind == "sweep":  # its coordinator computes nothing: it works here, and its jobs there
-            self._knock()
+            self._check()
             return self._local.submit(_at(spec, self._on))
         dispatcher, code = self._ready(spec)
         folder, lease = folders.create(self._workspace.home, _at(spec, self._on))
@@ -107,7 +101,7 @@ class DaskExecutor:
         """Return the dispatcher, and the code on the remote; the one starts while the other is pushed."""
         started = None
         if self._dispatcher is None:
-            self._knock()
+            self._check()
             started = self._start()
         key = spec.notebook, spec.blob
         try:
@@ -123,8 +117,23 @@ class DaskExecutor:
         assert self._dispatcher is not None
         return self._dispatcher, self._codes[key]
 
-    def _knock(self) -> None:
-        """Raise WorldError if nobody answers at the scheduler's address."""
+    @property
+    def _remote(self) -> Remote:
+        """The Git remote that code and results travel by."""
+        if self._known is None:
+            try:
+                self._known = transport.choose(self._workspace.top)
+            except UsageError as error:
+                what = f"code travels to Dask's workers by a Git remote: {error.what}"
+                raise UsageError(what, error.mend) from error
+        return self._known
+
+    def _check(self) -> None:
+        """Raise what `submit` raises before anything is made."""
+        if importlib.util.find_spec("distributed") is None:
+            mend = "Install it: `pip install 'provenote[dask]'`"
+            raise UsageError("jobs on Dask need dask.distributed", mend)
+        _ = self._remote
         try:
             socket.create_connection((self._host, self._port), timeout=_KNOCK).close()
         except OSError as error:
