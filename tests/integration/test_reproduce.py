@@ -206,6 +206,10 @@ def test_a_script_is_run_as_a_process_with_its_arguments(repo: Path) -> None:
     view = reproduce("script")
     assert (view.status, view.data["verdict"], view.data["kind"]) == (0, "identical", "script"), view.data
     assert everything(repo) == before
+    (repo / "src" / "again.py").write_text(source.replace("'script'", "'module'"))
+    words = [sys.executable, "-m", "src.again", "8"]
+    subprocess.run(words, check=True, cwd=repo, timeout=120)
+    assert reproduce("module").data["verdict"] == "identical"
     (repo / "src" / "train.py").write_text("raise SystemExit('not this one')")
     assert reproduce("script").data["verdict"] == "identical"
 

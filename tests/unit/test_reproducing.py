@@ -342,6 +342,12 @@ def test_a_job_runs_the_very_cells_that_its_kernel_got() -> None:
         ({"evidence": {"script": "t.py"}, "command": ["t.py"]}, None, ["a.py"], "is not in its snapshot"),
         ({"evidence": {"script": "t.py"}, "command": ["t.py"]}, None, ["t.py", "b/t.py"], "2 times"),
         ({"evidence": {"script": "t.py"}, "command": None}, None, ["t.py"], "how it was started"),
+        (
+            {"evidence": {"script": "t.py", "arguments": 3}, "command": ["t.py", "a", "b"]},
+            None,
+            ["t.py"],
+            "with 3 arguments, of which the first 2 alone",
+        ),
     ],
 )
 def test_what_cannot_be_run_again_is_said(
@@ -356,6 +362,12 @@ def test_a_script_runs_with_its_recorded_arguments() -> None:
     found = source.find("r", document, None, ["src/t.py", "a.txt"])
     assert (found.kind, found.path, found.arguments) == ("script", "src/t.py", ("--depth", "4"))
     assert "first two" in found.remarks[0]
+    document["evidence"] |= {"path": "b/t.py", "folder": "b", "arguments": 2, "module": "b.t"}
+    found = source.find("r", document, None, ["src/t.py", "b/t.py"])
+    assert (found.path, found.folder, found.module, found.remarks) == ("b/t.py", "b", "b.t", ())
+    document["evidence"] |= {"folder": "../..", "module": "b t; x"}
+    found = source.find("r", document, None, ["src/t.py", "b/t.py"])
+    assert (found.folder, found.module) == (None, "")
 
 
 def test_threads_and_hash_seed_are_set_again_and_nothing_else() -> None:

@@ -204,7 +204,10 @@ def _script(
 ) -> Done:
     python = str(wish.interpreter or sys.executable)
     words = [sys.executable, "-P", "-m", "provenote.reproducing.guard", python]
-    words += [str(scratch.top / source.path), *source.arguments]
+    words += ["-m", source.module] if source.module else [str(scratch.top / source.path)]
+    words += source.arguments
+    folder = scratch.place.dvc_root if source.folder is None else scratch.top / source.folder
+    folder.mkdir(parents=True, exist_ok=True)
     outer = ("PROVENOTE_RUN", "PROVENOTE_JOB", "PROVENOTE_DOC", "JPY_SESSION_NAME", "JPY_PARENT_PID")
     given = {name: value for name, value in os.environ.items() if name not in outer}
     log = scratch.place.home / "script.txt"
@@ -212,7 +215,7 @@ def _script(
     tell(Progress(label, detail=source.path))
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=stream, stderr=stream, cwd=scratch.place.dvc_root,
+            words, stdin=subprocess.PIPE, stdout=stream, stderr=stream, cwd=folder,
             env={**given, **env}, start_new_session=True,
         )  # fmt: skip
         try:

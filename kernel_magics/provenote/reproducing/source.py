@@ -23,6 +23,7 @@ from provenote.travel.contents import inside
 
 INJECTED = "injected-parameters"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _FEW = 4
 
 
@@ -44,6 +45,10 @@ class Source:
         outputs are not known.
     arguments : tuple of str
         Of a script.
+    folder : str or None
+        Where a script was started, from the Git root; None: not known.
+    module : str
+        The name by which a script was started as a module, else empty.
     remarks : tuple of str
         What is not as it was.
     """
@@ -54,6 +59,8 @@ class Source:
     notebook: Mapping[str, Any] | None = None
     cells: tuple[NotebookCell | None, ...] = ()
     arguments: tuple[str, ...] = ()
+    folder: str | None = None
+    module: str = ""
     remarks: tuple[str, ...] = ()
 
 
@@ -79,7 +86,7 @@ def find(name: str, document: Mapping[str, Any], executed: bytes | None, files: 
     evidence = document.get("evidence")
     evidence = evidence if isinstance(evidence, Mapping) else {}
     if "script" in evidence:
-        return _script(name, document, str(evidence["script"]), files)
+        return _script(name, document, evidence, files)
     if executed is None:
         raise UsageError(
             f"{name} kept no cells that ran, so there is nothing to run again",
@@ -230,21 +237,33 @@ def _ours(cell: Mapping[str, Any]) -> Mapping[str, Any]:
 # ---------------------------------------------------------------------- a script
 
 
-def _script(name: str, document: Mapping[str, Any], script: str, files: Sequence[str]) -> Source:
-    found = [path for path in files if path.rsplit("/", 1)[-1] == script]
+def _script(
+    name: str, document: Mapping[str, Any], evidence: Mapping[str, Any], files: Sequence[str]
+) -> Source:
+    script = str(evidence["script"])
+    mend = f"Look at its files: `provenote restore {name}`"
+    told = evidence.get("path")
+    found = [told] if told in files else [path for path in files if path.rsplit("/", 1)[-1] == script]
     if len(found) != 1:
         where = "is not in its snapshot" if not found else f"is there {len(found)} times in its snapshot"
-        raise UsageError(
-            f"{name} was the script {script}, which {where}, so it cannot be run again",
-            f"Look at its files: `provenote restore {name}`",
-        )
+        raise UsageError(f"{name} was the script {script}, which {where}, so it cannot be run again", mend)
     command = [str(word) for word in document.get("command") or ()]
     if not command or command[0] != script:
-        raise UsageError(
-            f"{name} was the script {script}, but how it was started is not recorded",
-            f"Look at its files: `provenote restore {name}`",
-        )
+        how = f"{name} was the script {script}, but how it was started is not recorded"
+        raise UsageError(how, mend)
+    many = evidence.get("arguments")
+    if isinstance(many, int) and many > len(command) - 1:
+        few = f"{name} was the script {script} with {many} arguments, of which the first {len(command) - 1}"
+        raise UsageError(f"{few} alone are recorded", mend)
     remarks = []
-    if len(command) > 2:
+    if many is None and len(command) > 2:
         remarks.append("of its arguments only the first two are recorded: there may have been more")
-    return Source("script", found[0], arguments=tuple(command[1:]), remarks=tuple(remarks))
+    folder, module = evidence.get("folder"), evidence.get("module")
+    return Source(
+        "script",
+        str(found[0]),
+        arguments=tuple(command[1:]),
+        folder=folder if isinstance(folder, str) and inside(folder) else None,
+        module=module if isinstance(module, str) and _MODULE.fullmatch(module) else "",
+        remarks=tuple(remarks),
+    )

@@ -41,4 +41,21 @@ def gather(place: Workspace) -> dict[str, Any] | None:
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is None:
         return {"linearity": "unknown", "evidence": {"why": ["an interactive session has no document"]}}
-    return {"linearity": "linear", "evidence": {"script": os.path.basename(script)}, "notebook": None}
+    return {"linearity": "linear", "evidence": _of_script(script, place), "notebook": None}
+
+
+def _of_script(script: str, place: Workspace) -> dict[str, Any]:
+    """Return what it takes to start a script again: its name, and from the Git root its path and folder."""
+    found: dict[str, Any] = {"script": os.path.basename(script), "arguments": len(sys.argv) - 1}
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None and spec.name:
+        found["module"] = spec.name
+    top = os.path.realpath(place.top)
+    try:
+        named = {"path": os.path.realpath(script), "folder": os.path.realpath(os.getcwd())}
+    except OSError:  # the folder is gone
+        return found
+    for key, path in named.items():
+        if path == top or path.startswith(top + os.sep):
+            found[key] = os.path.relpath(path, top).replace(os.sep, "/")
+    return found
