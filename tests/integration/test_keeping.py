@@ -388,11 +388,16 @@ def test_a_disk_without_links_gets_copies(
         raise OSError(95, "not supported")
 
     name, md5 = run_with("one", b"copied", tmp_path)
+    place = held.place(find().cache_dir, find().common_dir)
     monkeypatch.setattr(os, "link", none)
     assert main(["pin", name]) == 0
     cache.object_path(find().cache_dir, md5).unlink()
     found = cache.locate(find().cache_dir, md5)
-    assert found is not None and found.read_bytes() == b"copied"
+    assert found is not None and found.read_bytes() == b"copied" and there(md5)
+    cache.object_path(find().cache_dir, md5).unlink()
+    monkeypatch.setattr(shutil, "copyfileobj", none)  # nor can anything be written
+    found = cache.locate(find().cache_dir, md5)
+    assert found is not None and found.read_bytes() == b"copied" and place in found.parents
 
 
 def test_a_pinned_run_whose_bytes_are_elsewhere_says_so(

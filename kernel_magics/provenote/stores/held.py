@@ -94,10 +94,11 @@ def mend(cache_dir: Path, md5: str) -> Path | None:
         if whole != md5.removesuffix(".dir"):
             release(Path(folder), [md5])
             continue
-        with writing(target):
+        try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                _link(source, target)
+            _link(source, target)
+        except OSError:  # a cache that is full or cannot be written can still be read
+            return source
         return target
     return None
 
