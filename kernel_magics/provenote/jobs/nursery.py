@@ -14,6 +14,7 @@ from typing import Any
 
 # What `supervisor.run_notebook` uses, whatever the notebook; it imports them late.
 _USED = (
+    "IPython.paths",
     "asyncio.selector_events",
     "encodings.idna",
     "jupyter_client.manager",
@@ -52,9 +53,23 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
     kernels.quick_imports()
     for name in _USED:
         importlib.import_module(name)
+    _made_once()
     if threading.active_count() > 1:
         raise RuntimeError("something has started a thread")
     return {}
+
+
+def _made_once() -> None:
+    """Let libraries make what they would make at their first use, from the installed packages alone.
+
+    The checker of notebooks is compiled from its schema; who can start kernels is looked up in all packages.
+    """
+    import nbformat
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
+
+    empty = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    nbformat.validate(nbformat.from_dict(empty))  # type: ignore[no-untyped-call]
+    KernelProvisionerFactory.instance()
 
 
 def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]) -> None:
