@@ -115,8 +115,16 @@ def _threads(order: Mapping[str, Any], worker: Any) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without the single thread that Dask's nanny gives to BLAS and OpenMP."""
-    return {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES or value != "1"}
+    """Return our environment without what is this worker's own.
+
+    That is the single thread that Dask's nanny gives to BLAS and OpenMP, and the nanny's number: with it the
+    workers of a host could not share warm processes.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("__DASK") and (name not in THREAD_VARIABLES or value != "1")
+    }
 
 
 def _follow(
