@@ -1,6 +1,7 @@
 """Stop a running notebook: on a cancel, on SIGTERM, and when its time is up.
 
 First its kernel's process group is interrupted, so that user code can tidy up; after a grace it is killed.
+What its code has started in sessions of its own is told by the job's id in its environment, and goes last.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from provenote.jobs.warden import Warden, kill_group
 
 GRACE = 3.0  # seconds between the interrupt and the kill
 _LOOK_EVERY = 0.1  # seconds
+_SWEEPS = 5
 
 
 class Stopped(Exception):
@@ -67,6 +69,7 @@ class Control:
         self._thread.join()
         if self._group:
             self._warden.release(self._group)
+        end_left_over(self._folder.id, self._group)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._folder.ask_cancel()
@@ -92,3 +95,36 @@ class Control:
                     os.killpg(group, signal.SIGINT)
             if group and time.monotonic() > until:
                 kill_group(group)
+
+
+def end_left_over(job: str, kernel: int | None) -> int:
+    """Kill what a job's code has started and left, its kernel's own group apart; return how many there were.
+
+    Linux alone tells the environment of a process; elsewhere only the kernel's group is ended.
+    """
+    ended: set[int] = set()
+    for _ in range(_SWEEPS):  # what is killed may have started something just before
+        found = _marked(job, kernel) - ended
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            break
+        ended |= found
+    return len(ended)
+
+
+def _marked(job: str, kernel: int | None) -> set[int]:
+    mark = f"PROVENOTE_JOB={job}".encode()
+    found: set[int] = set()
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return found
+    for name in names:
+        if not name.isdigit() or int(name) in (os.getpid(), os.getppid()):
+            continue
+        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+            if mark in file.read().split(b"\0") and os.getpgid(int(name)) != kernel:
+                found.add(int(name))
+    return found

@@ -19,7 +19,7 @@ from provenote import errors
 from provenote.errors import Refused, UsageError
 from provenote.events import Progress, Tell, silent
 from provenote.jobs import executor as executors
-from provenote.jobs import kernels, kinds, notebook, parameters
+from provenote.jobs import kernels, kinds, notebook, packages, parameters
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.local import cores
 from provenote.jobs.notebook import Notebook
@@ -120,12 +120,14 @@ def check(path: str | os.PathLike[str], kernel: str | None = None, any_given: bo
     ------
     UsageError
         If it is missing or no notebook, lies in no project, has no parameters cell while parameters are
-        given, or its kernel is not installed.
+        given, its kernel is not installed, or a package that it imports is not.
     """
     from provenote import workspace
 
     found = notebook.read(Path(path))
-    return fit(workspace.find(found.path.parent), found, kernel, any_given)
+    request = fit(workspace.find(found.path.parent), found, kernel, any_given)
+    packages.check(found, request.kernel)
+    return request
 
 
 def fit(place: Workspace, found: Notebook, kernel: str | None, any_given: bool) -> Request:

@@ -7,6 +7,7 @@ with the truth. It leaves with nothing running, however it ends (`provenote.jobs
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             outcome = run_notebook(folder, spec, state, warden)
     except Exception as error:
-        traceback.print_exc()
+        _explain()
         outcome = Outcome("failed", f"{type(error).__name__}: {error}", as_error(error))
     finally:
         warden.close()
@@ -67,6 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
     })  # fmt: skip
     os.close(lease)
     return 0 if outcome.state == "succeeded" else 1
+
+
+def _explain() -> None:
+    """Write the traceback to the log; where the disk has no room for it, the last event tells the reason."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
 
 
 def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Warden) -> Outcome:
@@ -230,7 +237,7 @@ def _execute(
     except Exception:
         if control.verdict is None and (recorder.cells or recorder.process is None):
             raise
-        traceback.print_exc()
+        _explain()
         broken = RuntimeError()
     stopped = _stopped(recorder, spec, control)
     if stopped is not None:
