@@ -144,6 +144,26 @@ def test_chance_is_different_until_it_is_tolerated_and_the_last_verdict_counts(
     assert json.loads(capsys.readouterr().out)["rows"][0]["reproduced"] == "within tolerance"
 
 
+def test_a_run_that_failed_is_reproduced_when_it_fails_the_same_way(repo: Path) -> None:
+    row = job(repo / "fails.ipynb", "depth: int = 3", "raise ValueError('wrong <b>shape</b>')", "'never'")
+    assert row.status == "failed"
+    view = reproduce(row.name)
+    assert (view.data["verdict"], view.data["status"]["now"]) == ("identical", "failed"), view.data
+    assert view.data["cells"]["compared"] == 2
+
+
+def test_a_kernel_that_is_not_here_is_told_before_anything_runs(repo: Path) -> None:
+    from provenote.stores import runs
+
+    row = job(repo / "nb.ipynb", "depth: int = 3", "depth")
+    book = index.document(workspace.find(), str(row.commit)) | {"job": {"kernel": "gone-3.7"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "read", lambda *_: book)
+        with pytest.raises(UsageError, match=r"'gone-3.7' .* not installed.*reproduce nb-.* --env"):
+            reproduce(row.id)
+    assert not (repo / "past").exists()
+
+
 def test_a_notebook_run_in_order_by_hand_is_identical(repo: Path) -> None:
     sources = (
         "%load_ext provenote",

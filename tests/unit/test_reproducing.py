@@ -207,7 +207,14 @@ def test_what_no_two_executions_share_is_taken_out(one: str, other: str) -> None
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("rmse 61.4", "rmse 61.5"), ("3 samples", "4 samples"), ("2.5 m/s", "3.5 m/s"), ("8s8", "9s8")],
+    [
+        ("rmse 61.4", "rmse 61.5"),
+        ("3 samples", "4 samples"),
+        ("2.5 m/s", "3.5 m/s"),
+        ("std  1.58\nmin  1.0", "std  1.59\nmin  1.0"),
+        ("1\ns 2", "3\ns 2"),
+        ("8s8", "9s8"),
+    ],
 )
 def test_what_says_something_stays(one: str, other: str) -> None:
     assert canonical.text(one, []) != canonical.text(other, [])

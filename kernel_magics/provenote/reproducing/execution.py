@@ -59,6 +59,8 @@ class Wish:
         Name of the run.
     params : mapping
         Its parameters, by which one of several runs with this name is known.
+    command : str
+        What was asked for, for who is told to ask otherwise.
     document : mapping
         ``run.json`` of the run: its threads and hash seed are set again.
     interpreter : Path or None
@@ -69,6 +71,7 @@ class Wish:
 
     label: str
     params: Mapping[str, Any]
+    command: str
     document: Mapping[str, Any]
     interpreter: Path | None = None
     lacking: bool = False
@@ -88,7 +91,9 @@ def run(scratch: Scratch, source: Source, wish: Wish, label: str, tell: Tell) ->
     """
     env = environment(wish.document)
     if wish.lacking:
-        env["PYTHONPATH"] = str(_package(scratch))
+        env["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (str(_package(scratch)), os.environ.get("PYTHONPATH")))
+        )
     if source.kind == "script":
         return _script(scratch, source, wish, env, label, tell)
     return _notebook(scratch, source, wish, env, label, tell)
@@ -124,7 +129,11 @@ def _notebook(
         kernel = _KERNEL
         env["JUPYTER_PATH"] = str(_specification(scratch, wish.interpreter))
     else:
-        kernels.resolve(path, kernel, None)
+        try:
+            kernels.resolve(path, kernel, None)
+        except UsageError as error:
+            mend = f"Install it, or build the run's own environment: `{wish.command} --env`"
+            raise UsageError(error.what, mend) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     content = jobs_notebook.dump(source.notebook or {})
     blob = git(scratch.top, "hash-object", "-w", "--no-filters", "--stdin", given=content).decode().strip()

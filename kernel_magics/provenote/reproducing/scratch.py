@@ -89,8 +89,11 @@ def made(workspace: Workspace, row: Row, overlay: str) -> Iterator[Scratch]:
     try:
         yield _filled(workspace, top, row, overlay)
     finally:
-        _remove(top)
-        _unlock(top, lock)
+        if _stopped(top):
+            _remove(top)
+            _unlock(top, lock)
+        else:  # it does not listen: the next reproduction finds it with its lock free
+            os.close(lock)
 
 
 def clean(workspace: Workspace) -> None:

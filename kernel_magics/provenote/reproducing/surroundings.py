@@ -59,7 +59,9 @@ def prepare(
     compared = (
         "built" if build else "differs" if changes else "same" if document.get("environment") else "unknown"
     )
-    wish = Wish(row.label, document["params"], document, interpreter, missing)
+    wish = Wish(
+        row.label, document["params"], f"provenote reproduce {row.name}", document, interpreter, missing
+    )
     return wish, Surroundings(there, absent, changes, imported, compared)
 
 
