@@ -12,7 +12,7 @@ from ledger_world import NOW, Key, World, subject
 
 from provenote.registry import event
 from provenote.registry.fold import SKEW
-from provenote.stores import signatures
+from provenote.stores import eventfile, signatures
 from provenote.stores.digest import canonical, sha256_bytes
 
 
@@ -179,7 +179,7 @@ def test_a_garbage_signature_does_not_shadow_the_good_event():
 
 def test_too_large():
     world = World()
-    assert "larger" in refused(world, world.ask(why="x" * event.LARGEST))
+    assert "larger" in refused(world, world.ask(why="x" * eventfile.LARGEST))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenote.stores import annotation
-from provenote.stores.annotation import BadAnnotation
 from provenote.stores.digest import canonical, sha256_bytes
+from provenote.stores.eventfile import BadEvent
 from provenote.stores.keys import make
 from provenote.stores.marks import Annotations, Marks, fold, last_act, ordered
 from provenote.stores.signatures import BadSignature
@@ -71,13 +71,13 @@ def test_people_are_told_apart_by_their_mail():
 )
 def test_what_is_not_exactly_an_event_is_refused(change, why):
     content = change(annotation.compose("star", ADA, 1000, [], ["r1"]))
-    with pytest.raises((BadAnnotation, BadSignature), match=why):
+    with pytest.raises((BadEvent, BadSignature), match=why):
         annotation.parse(sha256_bytes(content), content)
 
 
 def test_a_changed_file_does_not_bear_its_name():
     path, content = annotation.seal(annotation.compose("star", ADA, 1000, [], ["r1"]))
-    with pytest.raises(BadAnnotation, match="hash"):
+    with pytest.raises(BadEvent, match="hash"):
         annotation.parse(annotation.event_id(path), content.replace(b"r1", b"r2"))
 
 

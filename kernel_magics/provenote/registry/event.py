@@ -7,36 +7,29 @@ check and release repeats the whole subject and the stage: it counts for nothing
 
 from __future__ import annotations
 
-import calendar
 import os
-import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provenote.registry import names
-from provenote.registry.subject import BadEvent, Subject
-from provenote.stores import signatures
-from provenote.stores.digest import canonical, parse_canonical, sha256_bytes
+from provenote.registry.subject import Subject
+from provenote.stores import eventfile
+from provenote.stores.digest import canonical, sha256_bytes
+from provenote.stores.eventfile import FORMAT, HEX, BadEvent
+from provenote.stores.eventfile import event_id as event_id
+from provenote.stores.eventfile import seconds as seconds
+from provenote.stores.eventfile import timestamp as timestamp
 from provenote.stores.signatures import PublicKey
 
 if TYPE_CHECKING:
     from provenote.stores.keys import Signer
 
 NAMESPACE = "provenote-event@v1"
-FORMAT = 1
-LARGEST = 64 * 1024
-"""Bytes of one event with its signature."""
 
 TYPES = ("request", "vote", "comment", "check", "withdraw", "release", "recall", "checkpoint")
 ABOUT_A_PROMOTION = ("vote", "comment", "check", "withdraw", "release")
 WITH_SUBJECT = ("request", "vote", "check", "release", "recall")
-
-_HEX = re.compile(r"[0-9a-f]{64}")
-_AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
-_PATH = re.compile(r"e/([0-9a-f]{2})/([0-9a-f]{62})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +104,12 @@ def compose(by: str, at: int, project: str, policy: str, prev: list[str], **body
 
 def seal(line: bytes, signer: Signer) -> tuple[str, bytes]:
     """Sign a line and return ``(path, content)`` of its file."""
-    content = line + signer.sign(line, NAMESPACE)
-    name = sha256_bytes(content)
-    return f"e/{name[:2]}/{name[2:]}", content
+    return eventfile.seal(line, NAMESPACE, signer)
 
 
 def draft(line: bytes, key: PublicKey) -> Event:
     """Return the event that a line would become if ``key`` signed it: to see what it would do."""
-    return _event(sha256_bytes(line), key, _line(line))
-
-
-def event_id(path: str) -> str | None:
-    """Return the id that a path of the ledger claims, or None if it is no event's path."""
-    found = _PATH.fullmatch(path)
-    return found[1] + found[2] if found else None
+    return _event(sha256_bytes(line), key, eventfile.parsed(line))
 
 
 def parse(name: str, content: bytes) -> Event:
@@ -142,40 +127,22 @@ def parse(name: str, content: bytes) -> Event:
     BadEvent, BadSignature
         If it is not exactly an event with a signature that holds.
     """
-    if len(content) > LARGEST:
-        raise BadEvent(f"larger than {LARGEST} bytes")
-    if sha256_bytes(content) != name:
-        raise BadEvent("its name is not the hash of its content")
-    line, _, armored = content.partition(b"\n")
-    key = signatures.verify_canonical(line + b"\n", armored, NAMESPACE)
-    return _event(name, key, _line(line + b"\n"))
-
-
-def _line(line: bytes) -> dict[str, Any]:
-    try:
-        body = parse_canonical(line)
-    except (ValueError, RecursionError) as error:
-        raise BadEvent(f"not a canonical JSON line: {error}") from None
-    if not isinstance(body, dict):
-        raise BadEvent("not a canonical JSON line")
-    return body
+    body, key = eventfile.opened(name, content, NAMESPACE, signed=True)
+    assert key is not None
+    return _event(name, key, body)
 
 
 def _event(name: str, key: PublicKey, body: dict[str, Any]) -> Event:
-    if body.get("v") != FORMAT or body.get("v") is True:
-        raise BadEvent(f"of format {ascii(body.get('v'))}, which this version of Provenote does not know")
-    for field in ("nonce", "project", "type", "by", "at", "policy"):
-        if not isinstance(body.get(field), str):
-            raise BadEvent(f"it lacks {field!r}")
+    eventfile.check_head(body, "nonce", "project", "type", "by", "at", "policy")
     prev = body.get("prev")
-    if not isinstance(prev, list) or not all(isinstance(item, str) and _HEX.fullmatch(item) for item in prev):
+    if not isinstance(prev, list) or not all(isinstance(item, str) and HEX.fullmatch(item) for item in prev):
         raise BadEvent("'prev' is no list of event ids")
     if prev != sorted(set(prev)):
         raise BadEvent("'prev' is not sorted")
     kind = body["type"]
     promotion, stage = body.get("promotion"), body.get("stage")
     subject = Subject.from_json(body["subject"]) if body.get("subject") is not None else None
-    if promotion is not None and not (isinstance(promotion, str) and _HEX.fullmatch(promotion)):
+    if promotion is not None and not (isinstance(promotion, str) and HEX.fullmatch(promotion)):
         raise BadEvent("'promotion' is no event id")
     if stage is not None and not (isinstance(stage, str) and names.STAGE.fullmatch(stage)):
         raise BadEvent("'stage' is no stage")
@@ -224,25 +191,3 @@ def _check(kind: str, body: Mapping[str, Any]) -> None:
         good = isinstance(body.get("target"), str) and isinstance(body.get("why"), str)
     if not good:
         raise BadEvent(f"a field of the {kind} has not its form")
-
-
-def timestamp(at: int) -> str:
-    """Write seconds since 1970 as ``2026-11-23T10:00:00Z``."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-
-
-def seconds(text: str) -> int:
-    """Read ``2026-11-23T10:00:00Z``.
-
-    Raises
-    ------
-    BadEvent
-        If it is no such time.
-    """
-    try:
-        if not _AT.fullmatch(text):
-            raise ValueError
-        year, month, day, hour, minute, second = map(int, re.split("[-T:Z]", text)[:6])
-        return calendar.timegm(datetime(year, month, day, hour, minute, second).timetuple())
-    except (ValueError, OverflowError):
-        raise BadEvent(f"{ascii(text[:40])} is no time") from None

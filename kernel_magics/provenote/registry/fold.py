@@ -27,7 +27,8 @@ from provenote.errors import Refused
 from provenote.registry import chain, event
 from provenote.registry.event import Event
 from provenote.registry.policy import Policy
-from provenote.registry.subject import BadEvent, Subject
+from provenote.registry.subject import Subject
+from provenote.stores.eventfile import BadEvent
 
 SKEW = 600
 """Seconds by which clocks may differ."""

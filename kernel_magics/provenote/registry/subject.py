@@ -6,15 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from provenote.errors import Refused
 from provenote.registry import names
+from provenote.stores.eventfile import BadEvent
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
-
-class BadEvent(Refused):
-    """The file is no event, or not one that counts."""
 
 
 @dataclass(frozen=True, slots=True)

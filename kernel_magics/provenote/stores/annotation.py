@@ -8,25 +8,21 @@ say is the matter of `provenote.stores.marks`.
 
 from __future__ import annotations
 
-import calendar
-import json
 import re
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from provenote.errors import Refused
-from provenote.stores.digest import canonical, sha256_bytes
+from provenote.stores import eventfile
+from provenote.stores.digest import canonical
+from provenote.stores.eventfile import FORMAT, HEX, BadEvent
+from provenote.stores.eventfile import event_id as event_id
 
 if TYPE_CHECKING:
     from provenote.stores.keys import Signer
 
 NAMESPACE = "provenote-note@v1"
-FORMAT = 1
-LARGEST = 64 * 1024
-"""Bytes of one event with its signature."""
 
 Word = Literal["star", "unstar", "archive", "unarchive", "pin", "unpin", "tag", "untag", "note"]
 SAID: tuple[Word, ...] = get_args(Word)
@@ -37,21 +33,14 @@ GONE = ("removed", "renamed", "revived")
 
 VERDICTS = ("identical", "within tolerance", "different")
 
-_HEX = re.compile(r"[0-9a-f]{64}")
-_AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _RUN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(
     r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/[^/\x00-\x20]+|refs/provenote/archive/[^/\x00-\x20]+"
 )
-_PATH = re.compile(r"e/([0-9a-f]{2})/([0-9a-f]{62})")
 
 Element = tuple[str, str]
 """A ref and the commit it pointed to: what is gone is gone as this pair."""
-
-
-class BadAnnotation(Refused):
-    """The file is no annotation, or not one that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +116,7 @@ def compose(
         What else it says; None is left out.
     """
     said = {name: value for name, value in body.items() if value is not None}
-    at_text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    at_text = eventfile.timestamp(at)
     nonce = nonce or secrets.token_hex(8)
     head = {"v": FORMAT, "nonce": nonce, "type": type, "by": by, "at": at_text, "prev": sorted(set(prev))}
     return canonical({**head, "runs": sorted(set(runs)), **said})
@@ -135,15 +124,7 @@ def compose(
 
 def seal(line: bytes, signer: Signer | None = None) -> tuple[str, bytes]:
     """Return ``(path, content)`` of an event's file, signed if there is a signer."""
-    content = line if signer is None else line + signer.sign(line, NAMESPACE)
-    name = sha256_bytes(content)
-    return f"e/{name[:2]}/{name[2:]}", content
-
-
-def event_id(path: str) -> str | None:
-    """Return the id that a path claims, or None if it is no event's path."""
-    found = _PATH.fullmatch(path)
-    return found[1] + found[2] if found else None
+    return eventfile.seal(line, NAMESPACE, signer)
 
 
 def parse(name: str, content: bytes) -> Annotation:
@@ -158,51 +139,29 @@ def parse(name: str, content: bytes) -> Annotation:
 
     Raises
     ------
-    BadAnnotation, BadSignature
+    BadEvent, BadSignature
         If it is not exactly an event, or its signature does not hold.
     """
-    if len(content) > LARGEST:
-        raise BadAnnotation(f"larger than {LARGEST} bytes")
-    if sha256_bytes(content) != name:
-        raise BadAnnotation("its name is not the hash of its content")
-    line, feed, armored = content.partition(b"\n")
-    try:
-        body = json.loads(line)
-        same = canonical(body) == line + feed
-    except (ValueError, RecursionError) as error:
-        raise BadAnnotation(f"not a canonical JSON line: {error}") from None
-    if not same or not isinstance(body, dict):
-        raise BadAnnotation("not a canonical JSON line")
-    key = None
-    if armored:
-        from provenote.stores import signatures
-
-        if signatures.canonical(armored) != armored:
-            raise BadAnnotation("its signature is not written in the one form")
-        key = signatures.verify(line + feed, armored, NAMESPACE).fingerprint
-    return read(name, body, key)
+    body, key = eventfile.opened(name, content, NAMESPACE, signed=False)
+    return read(name, body, key.fingerprint if key else None)
 
 
-def read(name: str, body: Mapping[str, Any], key: str | None = None) -> Annotation:
+def read(name: str, body: dict[str, Any], key: str | None = None) -> Annotation:
     """Make an `Annotation` of what an event says.
 
     Raises
     ------
-    BadAnnotation
+    BadEvent
         If a field is missing or has not its form.
     """
-    if body.get("v") != FORMAT or body.get("v") is True:
-        raise BadAnnotation(f"of format {ascii(body.get('v'))}, which this version does not know")
-    for name_of in ("nonce", "type", "by", "at"):
-        if not isinstance(body.get(name_of), str):
-            raise BadAnnotation(f"it lacks {name_of!r}")
-    _texts(body, "prev", _HEX)
+    eventfile.check_head(body, "nonce", "type", "by", "at")
+    _texts(body, "prev", HEX)
     _texts(body, "runs", _RUN)
     kind = body["type"]
     if kind in ("tag", "untag"):
         _texts(body, "tags", None)
     elif kind == "undo":
-        _texts(body, "targets", _HEX)
+        _texts(body, "targets", HEX)
     good = True
     if kind == "note":
         good = isinstance(body.get("text"), str)
@@ -212,28 +171,19 @@ def read(name: str, body: Mapping[str, Any], key: str | None = None) -> Annotati
         good = _is(body, "ref", _REF) and _is(body, "commit", _COMMIT)
         good = good and (kind != "renamed" or _is(body, "to", _REF))
     if not good:
-        raise BadAnnotation(f"a field of the {kind} has not its form")
+        raise BadEvent(f"a field of the {kind} has not its form")
     prev, runs = tuple(body["prev"]), tuple(body["runs"])
-    return Annotation(name, kind, body["by"], _seconds(body["at"]), prev, runs, body, key)
+    return Annotation(name, kind, body["by"], eventfile.seconds(body["at"]), prev, runs, body, key)
 
 
 def _texts(body: Mapping[str, Any], name: str, form: re.Pattern[str] | None) -> None:
     value = body.get(name)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadAnnotation(f"{name!r} is no list of texts")
+        raise BadEvent(f"{name!r} is no list of texts")
     if form is not None and (value != sorted(set(value)) or not all(form.fullmatch(item) for item in value)):
-        raise BadAnnotation(f"{name!r} is not sorted, or names something that it cannot")
+        raise BadEvent(f"{name!r} is not sorted, or names something that it cannot")
 
 
 def _is(body: Mapping[str, Any], name: str, form: re.Pattern[str]) -> bool:
     value = body.get(name)
     return isinstance(value, str) and form.fullmatch(value) is not None
-
-
-def _seconds(text: str) -> int:
-    try:
-        if not _AT.fullmatch(text):
-            raise ValueError
-        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-    except (ValueError, OverflowError):
-        raise BadAnnotation(f"{ascii(text[:40])} is no time") from None

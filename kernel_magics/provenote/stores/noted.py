@@ -10,7 +10,8 @@ from pathlib import Path
 from provenote.errors import Refused
 from provenote.git import command
 from provenote.stores import annotation, notes
-from provenote.stores.annotation import Annotation, BadAnnotation
+from provenote.stores.annotation import Annotation
+from provenote.stores.eventfile import BadEvent
 from provenote.stores.marks import Annotations, fold
 
 SCHEMA = """
@@ -74,6 +75,6 @@ def events(database: sqlite3.Connection, folder: Path, tip: str) -> list[Annotat
         if body is not None:
             try:
                 read.append(annotation.read(name, json.loads(body), key))
-            except (BadAnnotation, ValueError):
+            except (BadEvent, ValueError):
                 continue  # written by another version of this program
     return read
