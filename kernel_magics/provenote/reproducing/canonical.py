@@ -21,7 +21,8 @@ _TIMED = re.compile(
     re.M,
 )
 _DURATION = re.compile(
-    r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?[ \u202f]?(?:ns|[u\u00b5\u03bc]s|ms|s|sec|secs|seconds?|minutes?)\b(?!/)"
+    r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?[ \u202f]?"
+    r"(?:ns|[u\u00b5\u03bc]s|ms|s|secs?|seconds?|minutes?)\b(?!/)"
 )
 _NUMBER = re.compile(r"(?<![\w.])[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w])")
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")
