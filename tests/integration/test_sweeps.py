@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.test_jobs import cell, wait_for, write
 
 from provenote import workspace
 from provenote.commands import jobs as verbs
 from provenote.commands import runs as look
 from provenote.commands.tree import Context
 from provenote.errors import UsageError
-from provenote.jobs import folder, sweeps
+from provenote.jobs import folder, launch, sweeps
 from provenote.model import Row
 from provenote.stores import index
-from tests.integration.test_jobs import cell, wait_for, write
 
 SCORE = "import provenote\nrun = provenote.current_run()\nrun.log(rmse=100 - 10 * x)"
 
@@ -139,12 +139,30 @@ def test_a_sweep_ends_when_it_has_met_its_aim(repo):
         ({"grid": ["x=1..9"], "random": 3, "params": ["x=2"]}, "both fixed and an axis"),
         ({"grid": ["x=1"], "notebook_timeout": -1.0}, "cannot have -1 seconds"),
         ({"from_": "none.csv"}, "there is no file"),
+        ({"grid": ["x=1"], "threads": 0}, "cannot compute with 0 threads"),
     ],
 )
 def test_a_wrong_sweep_is_refused_before_anything_is_made(repo, options, words):
     with pytest.raises(UsageError, match=words):
         sweep(notebook(repo, SCORE), **options)
     assert folder.listing(workspace.find().home) == []
+
+
+def test_a_sweep_says_how_many_threads_its_jobs_have(repo, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    nb = notebook(repo, "import os; print(os.environ['OMP_NUM_THREADS'], os.environ['OPENBLAS_NUM_THREADS'])")
+    spec = sweeps.prepare(nb, ["x=1,2,3"], threads=launch.cores())[1]
+    assert (spec.threads, spec.parallel) == (launch.cores(), 1)
+    view = sweep(nb, grid=["x=1,2"], threads=3)
+    logs = verbs.job_logs(Context(), view.data["id"][:8]).data["log"]
+    assert logs == (
+        f"== x=1  succeeded  {view.data['jobs'][0]['name']}\n3 3\n"
+        f"== x=2  succeeded  {view.data['jobs'][1]['name']}\n3 3"
+    )
+    one = verbs.job_run(Context(), str(nb), threads=3)
+    assert verbs.job_logs(Context(), one.data["id"]).data["log"] == "3 3"
+    document = index.document(workspace.find(), one.data["commit"])
+    assert document["job"]["threads"] == 3
 
 
 def test_each_notebook_of_a_sweep_has_its_time(repo):

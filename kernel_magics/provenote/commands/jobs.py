@@ -20,6 +20,7 @@ def job_run(
     output: str | None = None,
     timeout: float | None = None,
     notebook_timeout: float | None = None,
+    threads: int | None = None,
     kernel: str | None = None,
     name: str | None = None,
     on: str = "local",
@@ -47,6 +48,8 @@ def job_run(
         Seconds one cell may take.
     notebook_timeout : float
         Seconds the whole notebook may take.
+    threads : int
+        Threads of OpenMP and BLAS; default: one for each core.
     kernel : str
         Kernel to use instead of the notebook's own.
     name : str
@@ -72,6 +75,7 @@ def job_run(
             output=output,
             cell_timeout=timeout,
             timeout=notebook_timeout,
+            threads=threads,
             kernel=kernel,
             label=name,
             on=on,
@@ -87,6 +91,7 @@ def job_run(
         output=output,
         cell_timeout=timeout,
         timeout=notebook_timeout,
+        threads=threads,
         kernel=kernel,
         label=name,
         on=on,
@@ -110,6 +115,7 @@ def sweep(
     metric: str | None = None,
     timeout: float | None = None,
     notebook_timeout: float | None = None,
+    threads: int | None = None,
     kernel: str | None = None,
     name: str | None = None,
     on: str = "local",
@@ -148,6 +154,8 @@ def sweep(
         Seconds one cell may take.
     notebook_timeout : float
         Seconds each notebook may take.
+    threads : int
+        Threads of OpenMP and BLAS of each job; default: cores / jobs at once.
     kernel : str
         Kernel to use instead of the notebook's own.
     name : str
@@ -168,6 +176,7 @@ def sweep(
         metric=metric,
         cell_timeout=timeout,
         timeout=notebook_timeout,
+        threads=threads,
         kernel=kernel,
         label=name,
         on=on,
@@ -225,7 +234,7 @@ def _stopped(count: int) -> View:
 
 @verb("job logs", follow="-f")
 def job_logs(context: Context, job: str, *, lines: int | None = None, follow: bool = False) -> View:
-    """Show what a job printed.
+    """Show what a job printed, or each job of a sweep.
 
     Parameters
     ----------
@@ -240,15 +249,18 @@ def job_logs(context: Context, job: str, *, lines: int | None = None, follow: bo
 
     found = folder.find(context.workspace.home, job)
     there = executor.get(context.workspace)
-    if follow and context.write is not None:
+    if follow and context.write is not None and found.spec.kind == "notebook":
         said = following.follow(there, found.id, context.write, lines)
         state = there.status(found.id)
         end = f"{state.state}{f': {state.reason}' if state.reason else ''}"
         return View([Line(f"job {found.id[:8]} {end}", role="muted")], {"id": found.id, "log": said})
     if follow:
         following.follow(there, found.id, lambda text: None)
-    whole = following.legible(there.logs(found.id)).rstrip("\n").split("\n")
-    text = "\n".join(whole[-lines:] if lines else whole)
+    if found.spec.kind == "sweep":
+        text = following.of_sweep(there, found.spec, lines)
+    else:
+        whole = following.legible(there.logs(found.id)).rstrip("\n").split("\n")
+        text = "\n".join(whole[-lines:] if lines else whole)
     part: Part = Text(text) if text else Line("It printed nothing.", role="muted")
     return View([part], {"id": found.id, "log": text})
 

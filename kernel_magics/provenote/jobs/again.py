@@ -124,6 +124,7 @@ def run(
     output: str | os.PathLike[str] | None = None,
     cell_timeout: float | None = None,
     timeout: float | None = None,
+    threads: int | None = None,
     kernel: str | None = None,
     label: str | None = None,
     on: str = "local",
@@ -139,7 +140,7 @@ def run(
         What `find` found.
     given : sequence of str or mapping
         The parameters that change.
-    names, output, cell_timeout, timeout, on, tell
+    names, output, cell_timeout, timeout, threads, on, tell
         As for `provenote.jobs.launch.run_job`.
     kernel : str, optional
         Kernel to use instead of the run's.
@@ -168,7 +169,7 @@ def run(
         commit=launch.commit(request),
         timeout=launch.limit(timeout),
         cell_timeout=launch.seconds(request, cell_timeout),
-        threads=cores(),
+        **launch.computing(threads, cores()),
         output=launch.output_path(request, output),
         origin=begin.row.id,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from provenote.jobs import coordinator
 from provenote.jobs.executor import Executor
+from provenote.jobs.spec import JobSpec
 
 _LOOK_EVERY = 0.2  # seconds
 
@@ -14,6 +16,30 @@ def legible(text: str) -> str:
     """Return a log as a terminal would show it in the end, without what could drive the terminal. Pure."""
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
     return "\n".join("".join(char for char in line if char.isprintable() or char == "\t") for line in lines)
+
+
+def of_sweep(executor: Executor, sweep: JobSpec, lines: int | None = None) -> str:
+    """Return what the jobs of a sweep have printed so far, each below a line that names it.
+
+    Parameters
+    ----------
+    executor : Executor
+    sweep : JobSpec
+    lines : int, optional
+        Of each job, only the last so many lines.
+    """
+    varied = coordinator.axes(sweep)
+    begun = executor.status(sweep.id).jobs
+    found = []
+    for spec in coordinator.children(sweep):
+        if spec.id not in begun:
+            continue
+        state = executor.status(spec.id)
+        values = ", ".join(f"{name}={spec.params.get(name)}" for name in varied)
+        said = legible(executor.logs(spec.id)).rstrip("\n").split("\n")
+        found.append("== " + "  ".join(filter(None, (values, state.state, state.name))))
+        found += said[-lines:] if lines else said
+    return legible("\n".join(found))
 
 
 def follow(executor: Executor, job: str, write: Callable[[str], None], lines: int | None = None) -> str:

@@ -24,7 +24,7 @@ from provenote.jobs.folder import JobFolder
 from provenote.jobs.local import cores
 from provenote.jobs.notebook import Notebook
 from provenote.jobs.parameters import Parameter
-from provenote.jobs.spec import JobSpec
+from provenote.jobs.spec import THREAD_VARIABLES, JobSpec
 from provenote.jobs.state import JobState
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def run_job(
     on: str = "local",
     tell: Tell = silent,
     timeout: float | None = None,
+    threads: int | None = None,
 ) -> JobResult:
     """Run a notebook as a job and wait for its end.
 
@@ -184,6 +185,9 @@ def run_job(
         Where progress goes.
     timeout : float, optional
         Seconds the whole notebook may take; default: no limit.
+    threads : int, optional
+        Threads of OpenMP and BLAS, whatever the environment says; default: as many as there are cores, unless
+        the environment says otherwise.
 
     Raises
     ------
@@ -191,7 +195,7 @@ def run_job(
         If something about the request is wrong; nothing was made then.
     """
     options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
-    options["timeout"] = timeout
+    options |= {"timeout": timeout, "threads": threads}
     request, spec = prepare(path, given, names=names, output=output, **options)
     executor = executors.get(request.workspace, on)
     job = executor.submit(spec)
@@ -210,6 +214,7 @@ def prepare(
     label: str | None = None,
     nonce: str | None = None,
     timeout: float | None = None,
+    threads: int | None = None,
 ) -> tuple[Request, JobSpec]:
     """Check a job without starting it; arguments as for `run_job`.
 
@@ -232,7 +237,7 @@ def prepare(
         commit=commit(request),
         timeout=limit(timeout),
         cell_timeout=seconds(request, cell_timeout),
-        threads=cores(),
+        **computing(threads, cores()),
         output=output_path(request, output),
     )
 
@@ -347,6 +352,23 @@ def seconds(request: Request, asked: float | None) -> float:
     if not limit >= 0:
         raise UsageError(f"a cell cannot have {limit:g} seconds", "Give a positive number: `--timeout 600`")
     return float(limit)
+
+
+def computing(asked: int | None, usual: int) -> dict[str, Any]:
+    """Return what a job's specification says of its threads: as asked, else as usual.
+
+    Raises
+    ------
+    UsageError
+        If less than one is asked for.
+    """
+    if asked is None:
+        return {"threads": usual}
+    if asked < 1:
+        raise UsageError(
+            f"a job cannot compute with {asked} threads", "Give a number from 1 on: `--threads 2`"
+        )
+    return {"threads": asked, "env": dict.fromkeys(THREAD_VARIABLES, str(asked))}
 
 
 def limit(asked: float | None) -> float:

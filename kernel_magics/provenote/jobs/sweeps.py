@@ -83,12 +83,13 @@ def sweep(
     tell: Tell = silent,
     resume: bool = False,
     timeout: float | None = None,
+    threads: int | None = None,
     **choice: Any,
 ) -> SweepResult:
     """Run a notebook once for each combination of values, and wait for the end of all.
 
-    Each job computes with ``cores / parallel`` threads of OpenMP and BLAS: more would only get in each
-    other's way.
+    Each job computes with ``cores / parallel`` threads of OpenMP and BLAS, unless ``threads`` says how many:
+    more would only get in each other's way.
 
     Parameters
     ----------
@@ -101,11 +102,12 @@ def sweep(
     names : mapping, optional
         The notebook's namespace: values may then be expressions over it.
     max_parallel : int, optional
-        How many jobs run at once; default: one for each core, elsewhere as many as there is room for.
+        How many jobs run at once; default: as many as there are cores for their threads; elsewhere as
+        many as there is room for.
     metric : str, optional
         The metric whose best value so far the progress tells; its name says which way is better
         (`provenote.compare.numbers.direction`), lower when it says nothing.
-    cell_timeout, timeout, kernel, label, on, tell
+    cell_timeout, timeout, threads, kernel, label, on, tell
         As for `provenote.jobs.launch.run_job`.
     resume : bool
         Whether a sweep that was begun with all the same (notebook, values, code) is gone on with, instead of
@@ -119,7 +121,7 @@ def sweep(
         If something about the request is wrong; nothing was made then.
     """
     options: dict[str, Any] = {"cell_timeout": cell_timeout, "kernel": kernel, "label": label}
-    options |= {"timeout": timeout, "resume": resume, "on": on, **choice}
+    options |= {"timeout": timeout, "threads": threads, "resume": resume, "on": on, **choice}
     request, spec, axes = prepare(path, over, given, names=names, max_parallel=max_parallel, **options)
     before = result(request.workspace, JobResult(spec.id, JobState(), spec)).done if resume else 0
     executor = executors.get(request.workspace, on)
@@ -140,6 +142,7 @@ def prepare(
     kernel: str | None = None,
     label: str | None = None,
     timeout: float | None = None,
+    threads: int | None = None,
     nonce: str | None = None,
     draw: int | None = None,
     seed: int | None = None,
@@ -177,7 +180,7 @@ def prepare(
     request = launch.check(path, kernel, any_given=True)
     fixed = parameters.given(given, request.known, names)
     axes, combinations = _jobs(request, over, fixed, names, draw=draw, seed=seed, listed=listed)
-    room = cores() if on == LOCAL else _ELSEWHERE
+    room = max(1, cores() // max(1, threads or 1)) if on == LOCAL else _ELSEWHERE
     parallel = min(max_parallel or room, len(combinations))
     for each in combinations:
         parameters.complete(each, request.known)
@@ -191,7 +194,7 @@ def prepare(
         commit=launch.commit(request),
         timeout=launch.limit(timeout),
         cell_timeout=launch.seconds(request, cell_timeout),
-        threads=max(1, cores() // parallel),
+        **launch.computing(threads, max(1, cores() // parallel)),
         kind="sweep",
         jobs=tuple(combinations),
         parallel=parallel,
