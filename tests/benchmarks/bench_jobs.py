@@ -1,6 +1,6 @@
-"""Jobs with cold kernels beside papermill and plain scripts, and what is left of a killed one.
+"""Jobs beside papermill and plain scripts, warm and cold, and what is left of a killed one.
 
-The budgets of warm kernels come with the engine that forks them; these rows are what it starts from.
+Warm: the processes linger from the round that does not count. Each measured job is a process of its own.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import signal
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from tests.benchmarks import Row, interleaved, process, project
+from tests.benchmarks import Row, interleaved, process, project, took
 
 CELLS = (
     "import pandas as pd\nfrom sklearn.datasets import make_classification\n"
@@ -48,28 +50,62 @@ def notebook(path: Path, *sources: str) -> Path:
 
 def rows(quick: bool) -> Iterator[Row]:
     """Measure one job, a sweep, and the end of a killed job."""
-    times, count = (2, 4) if quick else (5, 12)
-    with project() as folder:
+    times, count = (2, 4) if quick else (5, 40)
+    with project() as folder, lingering(folder):
         notebook(folder / "small.ipynb", *CELLS)
         script = "\n".join(CELLS)
 
-        def job() -> float:
-            return process(JOB, cwd=folder)
+        def job(**environment: str) -> float:
+            return process(JOB, cwd=folder, **environment)
 
-        ours, papermill = interleaved(job, lambda: process(PAPERMILL, cwd=folder), times)
-        yield Row("one small notebook job, whole process", ours, papermill, "papermill's API, whole process")
         ours, plain = interleaved(job, lambda: process(script, cwd=folder), times)
-        yield Row("  the same", ours, plain, "its cells as a plain script")
-        repeats = 1 if quick else 3
-        ours, pools = interleaved(
-            lambda: process(SWEEP.format(count=count), cwd=folder, OMP_NUM_THREADS="1"),
-            lambda: process(POOL.format(count=count), cwd=folder, OMP_NUM_THREADS="1"),
-            repeats,
+        yield Row("one small notebook job, whole process", ours, plain, "its cells as a plain script", 0.35)
+        ours, papermill = interleaved(job, lambda: process(PAPERMILL, cwd=folder), times)
+        yield Row("  the same", ours, papermill, "papermill's API, whole process", 0.2)
+        cold, papermill = interleaved(
+            lambda: job(PROVENOTE_WARM_KERNELS="false"), lambda: process(PAPERMILL, cwd=folder), times
         )
-        yield Row(f"sweep of {count} jobs, 2 at once", ours, pools, "papermill's API in 2 processes")
+        yield Row("  the same, cold", cold, papermill, "papermill's API, whole process")
+        repeats = 1 if quick else 2
+
+        def sweep() -> float:
+            return process(SWEEP.format(count=count), cwd=folder, OMP_NUM_THREADS="1")
+
+        ours, pool = interleaved(
+            sweep, lambda: process(POOL.format(count=count), cwd=folder, OMP_NUM_THREADS="1"), repeats
+        )
+        yield Row(f"sweep of {count} jobs, 2 at once", ours, pool, "papermill's API in 2 processes", 1 / 5)
+        ours, scripts = interleaved(sweep, lambda: at_once(script, count, folder), repeats)
+        yield Row("  the same", ours, scripts, "plain scripts, 2 at once", 1 / 3.5)
         notebook(folder / "sleeper.ipynb", SLEEPER)
         gone = [orphans(folder / "sleeper.ipynb") for _ in range(times)]
         yield Row("kill -9 of a job until no process is left", statistics.median(gone), most=0.5)
+
+
+@contextmanager
+def lingering(folder: Path) -> Iterator[None]:
+    """Keep the processes that linger to this benchmark, and end them after it."""
+    from provenote.jobs import warm
+
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / ".dvc" / "tmp")
+    try:
+        yield
+    finally:
+        warm.stop()
+        del os.environ["XDG_RUNTIME_DIR"]
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
+
+
+def at_once(script: str, count: int, folder: Path) -> float:
+    """Return the seconds of ``count`` processes that run ``script``, two at a time."""
+
+    def all_of() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: process(script, cwd=folder, OMP_NUM_THREADS="1"), range(count)))
+
+    return took(all_of)
 
 
 def orphans(path: Path) -> float:
@@ -79,18 +115,27 @@ def orphans(path: Path) -> float:
     request = launch.check(path)
     there = executor.get(request.workspace)
     job = there.submit(request.spec({}, os.urandom(8).hex(), label="sleeper", commit=launch.commit(request)))
-    claimed: dict[str, int] = {}
+    told: dict[str, int] = {}
     family: list[psutil.Process] = []
     while not any(process.name() == "sleep" for process in family):
         time.sleep(0.05)
         for event in folder.JobFolder(request.workspace.home / "jobs" / job).events():
-            claimed = event if "pid" in event else claimed
-        family = psutil.Process(claimed["pid"]).children(recursive=True) if claimed else []
+            told.update({name: event[name] for name in ("pid", "kernel") if name in event})
+        if "kernel" in told:
+            family = [one for one in psutil.process_iter() if group(one) == told["kernel"]]
     began = time.perf_counter()
-    os.kill(claimed["pid"], signal.SIGKILL)
+    os.kill(told["pid"], signal.SIGKILL)
     while any(alive(process) for process in family):
         time.sleep(0.002)
     return time.perf_counter() - began
+
+
+def group(process: psutil.Process) -> int | None:
+    """Return the process group, or None of a process that has just ended."""
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None
 
 
 def alive(process: psutil.Process) -> bool:
