@@ -435,3 +435,20 @@ def test_two_at_once_do_not_disturb_each_other(repo: Path) -> None:
     assert [one.wait(timeout=120) for one in both] == [0, 0], [one.communicate()[0] for one in both]
     assert len(journey.reports(workspace.find(), "t")[1]) == 2
     assert not (repo / "past").exists()
+
+
+def test_a_place_is_found_while_another_reproduction_tidies_up(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(repo / "t.py", "import provenote\nwith provenote.track('t') as run: run.log(rmse=1)\n")
+    real, calls = scratch._lock, []
+
+    def late(top: Path) -> int | None:
+        calls.append(top)
+        if len(calls) == 1:  # between the making of the folder and the lock in it
+            top.parent.rmdir()
+        return real(top)
+
+    monkeypatch.setattr(scratch, "_lock", late)
+    assert reproduce("t").data["verdict"] == "identical"
+    assert len(calls) == 2 and not (repo / "past").exists()

@@ -134,12 +134,13 @@ def keep(scratch: Scratch, target: Path) -> None:
 
 
 def _claim(folder: Path) -> tuple[Path, int]:
-    folder.mkdir(parents=True, exist_ok=True)
     while True:
+        folder.mkdir(parents=True, exist_ok=True)
         top = folder / secrets.token_hex(4)
-        lock = _lock(top)
-        if lock is not None:
-            return top, lock
+        with contextlib.suppress(FileNotFoundError):  # the last one that left has removed the empty folder
+            lock = _lock(top)
+            if lock is not None:
+                return top, lock
 
 
 def _lock(top: Path) -> int | None:
