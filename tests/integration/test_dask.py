@@ -394,6 +394,7 @@ def test_a_lost_dispatcher_is_seen_and_its_job_taken_up_again(project: Path, clu
     assert again.state.state == "succeeded"
     assert [row.params["n"] for row in finished(project)] == [4]
     assert len(git(project, "ls-remote", "origin", "refs/exps/*").splitlines()) == 1
+    wait_for(lambda: not our_refs(project))  # also what the killed one left
 
 
 def test_a_failed_cell_is_told_as_it_is_here(project: Path, cluster: Cluster) -> None:

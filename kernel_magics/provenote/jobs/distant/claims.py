@@ -72,7 +72,10 @@ def push(remote: Remote, moves: Iterable[Move], atomic: bool = True) -> bool:
     WorldError
         If the remote cannot be reached, or refuses our refs.
     """
-    answer = transport.run(remote, *arguments(remote.name, moves, atomic))
+    listed = list(moves)
+    if not listed:  # without any, Git would push the branch
+        return True
+    answer = transport.run(remote, *arguments(remote.name, listed, atomic))
     if answer.returncode == 0:
         return True
     lines = answer.stdout.decode(errors="replace").splitlines()

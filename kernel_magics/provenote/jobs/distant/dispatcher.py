@@ -23,6 +23,7 @@ from provenote.errors import ProvenoteError, WorldError
 from provenote.jobs import folder as folders
 from provenote.jobs.distant import accept, claims, orders, task
 from provenote.jobs.distant.claims import Move
+from provenote.jobs.distant.left import Notes
 from provenote.jobs.distant.work import Work
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.outcome import as_error
@@ -54,7 +55,9 @@ class Dispatcher:
         self.mail: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._facts = facts
         self._client = client
-        self._common = find(facts["root"]).common_dir
+        place = find(facts["root"])
+        self._common = place.common_dir
+        self._notes = Notes(place.home, self.id)
         self._remote = replace(transport.choose(Path(facts["top"]), facts["remote"]), ask=False)
         self._url = orders.address(self._remote, Path(facts["top"]))
         self._topic = f"provenote-{self.id}"
@@ -156,7 +159,9 @@ class Dispatcher:
         state = folders.Tail(folder).state_as_written()
         spec = replace(folder.spec, on=state.on, parent=state.parent)
         work = Work(folder, lease, spec, code, state.attempt)
-        self._ours[code["ref"]] = code["commit"]
+        if code["ref"] not in self._ours:
+            self._notes.add(code["ref"], code["commit"])
+            self._ours[code["ref"]] = code["commit"]
         self._works[work.id] = work
         reply({"ok": True})
         if state.attempt > 1 and self._left_behind(work):
@@ -423,10 +428,16 @@ class Dispatcher:
 
     def _tidy(self) -> None:
         """Take our refs off the remote; one that does not go does no harm."""
-        if self._ours:
-            with contextlib.suppress(ProvenoteError):
-                moves = [Move(ref, at, None) for ref, at in self._ours.items()]
+        refs = {**self._notes.others(), **self._ours}
+        try:
+            listed = list(refs)
+            for names in (listed[place : place + 500] for place in range(0, len(listed), 500)):
+                there = claims.look(self._remote, names)
+                moves = [Move(ref, refs[ref], None) for ref in names if there.get(ref) == refs[ref]]
                 claims.push(self._remote, moves, atomic=False)
+            self._notes.close()
+        except ProvenoteError as error:  # the next dispatcher finds our notes
+            print(error.line, file=sys.stderr, flush=True)
 
 
 def _signal(code: int | None) -> str:
