@@ -48,14 +48,14 @@ class Curves:
         self._told = ipywidgets.HTML()
         bar = ipywidgets.HBox([self.metric, self.smooth, self._told])
         bar.layout = ipywidgets.Layout(align_items="center", flex_flow="row wrap", padding="0 8px")
-        self.widget = ipywidgets.VBox([bar])
+        self.widget = ipywidgets.VBox([bar, self._drawing.box])
 
     def show(self, lines: Sequence[Line]) -> None:
         """Draw these runs or groups."""
         self._lines = list(lines)
         keys = leading({key: None for line in lines for series in line.series for key in series})
         self.metric.layout.display = self.smooth.layout.display = "" if keys else "none"
-        self.widget.children = self.widget.children[:1] + ((self._drawing.box,) if keys else ())
+        self._drawing.box.layout.display = "" if keys else "none"
         said = "" if keys else _NO_CURVE
         self._told.value = f'<span style="font-size:12px">{said}</span>'
         options = [(plain(key, 32), key) for key in keys]

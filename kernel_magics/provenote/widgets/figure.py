@@ -3,7 +3,7 @@
 The browser loads plotly (5 MB, from the kernel) before it listens; what the kernel changes until then would
 be lost, and plotly sends only what differs from its own copy, so it would stay lost. The first answer of a
 drawn figure says that it listens. Where two figures come at once, one may be drawn before its data have
-arrived: so they come one after the other, and one that answers with no trace is sent its data again.
+arrived: so they come one after the other, and one that answers with no trace is made again.
 """
 
 from __future__ import annotations
@@ -90,9 +90,8 @@ class Drawn:
             return
         if len(change["new"]["trace_deltas"]) < len(self._figure.data) and self._tries:
             self._tries -= 1
-            self._figure.send_state(["_widget_data", "_widget_layout"])
-            self.box.children = []
-            self.box.children = [self._figure]
+            self._figure.close()  # a view taken away would go on listening to its figure, and fail
+            self._make()
             return
         self._ready = True
         for fits in (False, True):  # it was measured before it had a place on the page

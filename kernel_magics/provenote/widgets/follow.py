@@ -34,11 +34,18 @@ def start(board: Board, *before: Callable[[], None]) -> None:
     *before : callable
         What is drawn after the plots.
     """
+    draw(board.drawn, board.draw, *before, then=functools.partial(_watch, board))
+
+
+def draw(
+    drawn: threading.Event, *drawing: Callable[[], None], then: Callable[[], None] | None = None
+) -> None:
+    """Draw in a thread what takes a second or two, set ``drawn``, and do ``then`` what goes on."""
     context = contextvars.copy_context()  # its messages belong to this cell, whatever runs later
     # One thread for all of it: two would import the same libraries at once.
-    whole = functools.partial(context.run, _follow, board, [board.draw, *before])
+    whole = functools.partial(context.run, _work, drawn, drawing, then)
     thread = threading.Thread(target=whole, name="provenote-runs", daemon=True)
-    _drawing[:] = [each for each in _drawing if not each.is_set()] + [board.drawn]
+    _drawing[:] = [each for each in _drawing if not each.is_set()] + [drawn]
     thread.start()
 
 
@@ -48,16 +55,19 @@ def settle(seconds: float = 10.0) -> None:
         drawn.wait(seconds)
 
 
-def _follow(board: Board, drawing: Sequence[Callable[[], None]]) -> None:
+def _work(
+    drawn: threading.Event, drawing: Sequence[Callable[[], None]], then: Callable[[], None] | None
+) -> None:
     try:
-        for draw in drawing:
-            _patiently(draw)
+        for each in drawing:
+            _patiently(each)
     except Exception as error:
         _warn("the plots of the runs are not drawn", error)
     finally:
-        board.drawn.set()
+        drawn.set()
     try:
-        _watch(board)
+        if then is not None:
+            then()
     except Exception as error:
         _warn("the table of runs is not followed any more", error)
 

@@ -32,6 +32,11 @@ def make(table: Callable[[], dict[str, Any]], **state: Any) -> Any:
     return grid
 
 
+def style() -> str:
+    """Return the style sheet of table and plots."""
+    return (Path(__file__).parent / "grid.css").read_text(encoding="utf-8")
+
+
 @cache
 def _kind() -> Any:
     """Return the class; its imports take some tenths of a second."""
@@ -47,7 +52,7 @@ def _kind() -> Any:
         """A table of runs."""
 
         _esm = script
-        _css = sheet() + (here / "grid.css").read_text(encoding="utf-8")
+        _css = sheet() + style()
         table = traitlets.Dict().tag(sync=True)
         view = traitlets.Dict().tag(sync=True)
         groups = traitlets.Dict().tag(sync=True)

@@ -108,7 +108,8 @@ class Linked:
     def _toggle(self) -> None:
         if self._open.value and self._curves is None:
             self._curves = Curves(dark=self._dark)
-        self._place.children = [self._curves.widget] if self._open.value and self._curves is not None else []
+            self._place.children = [self._curves.widget]
+        self._place.layout.display = "" if self._open.value else "none"
         self._draw()
 
     def _draw(self) -> None:

@@ -54,7 +54,18 @@ def runs(shown: View, workspace: Workspace, compare: Callable[[list[str]], View]
 
 def comparison(shown: View, workspace: Workspace, compare: Callable[[list[str]], View]) -> None:
     """Show a comparison; parameters as for `runs`."""
-    _display(kept.bundle(shown, workspace))
+    whole = kept.bundle(shown, workspace)
+    if not live.interactive():
+        _display(whole)
+        return
+    from provenote.widgets import follow
+    from provenote.widgets.beside import Beside
+
+    _display(_static(whole))
+    widget = Beside(shown, workspace, compare)
+    _own(widget)
+    _display(_bundle(widget.box))
+    follow.draw(widget.drawn, widget.draw)
 
 
 def _keep(shown: View, workspace: Workspace) -> Any:
