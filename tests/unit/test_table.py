@@ -100,6 +100,13 @@ def test_the_jobs_of_a_sweep_are_one_line_made_of_them():
     assert len(shown(family)) == 8
     whole = families.line(sweep, families.sweeps_of(family)[sweep][:3])
     assert (whole.status, whole.reason, whole.params) == ("failed", "1 job failed", {"k": "b"})
+    costly = [
+        row("a", params={"x": 1}, metrics={"fit_s": 1.0, "fit_time_ms": 1, "rmse": 9.0}),
+        row("b", params={"x": 2}, metrics={"fit_s": 2.0, "fit_time_ms": 2, "rmse": 8.0}),
+    ]
+    assert families.best(costly) == ("rmse", costly[1])
+    assert families.best([row("a", metrics={"fit_s": 1.0}), row("b", metrics={"fit_s": 2.0})])[0] == "fit_s"
+    assert families.best([row("a", metrics={"odd": 1.0})]) is None
     assert families.find(family, "sweep-5a5a5a5a") == families.find(family, "5a5a") == sweep
     assert (
         families.find(family, "5a")

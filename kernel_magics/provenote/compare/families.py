@@ -6,6 +6,7 @@ the runs themselves, so that it is the same in every clone.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from provenote.compare.columns import flat, shared
 from provenote.model import Row, Status, is_sweep
 
 PREFIX = "sweep-"
+_COST = re.compile(r"(?:^|[_./-])(?:time|seconds|duration|latency|memory|m?s|[kmg]b)(?:$|[_./-])")
 _RANKS: tuple[Status, ...] = ("running", "queued", "failed", "killed", "finished")
 
 
@@ -40,9 +42,13 @@ def latest(members: Sequence[Row]) -> list[Row]:
 
 
 def best(members: Sequence[Row]) -> tuple[str, Row] | None:
-    """Return the metric that leads and the run with its best value; None where no name tells what is best."""
+    """Return the metric that leads and the run with its best value; None where no name tells what is best.
+
+    What a job took of time and memory leads only where there is nothing else.
+    """
     metrics = [flat(row.metrics) for row in members]
-    key = next((key for key in shared(metrics) if numbers.direction(key)), None)
+    told = [key for key in shared(metrics) if numbers.direction(key)]
+    key = next((key for key in told if not _COST.search(key.lower())), told[0] if told else None)
     if key is None:
         return None
     place = numbers.best(key, [values.get(key) for values in metrics])

@@ -43,8 +43,11 @@ def one_sweep(id: str, rows: Sequence[Row], now: float) -> View:
     if leading:
         facts.insert(-1, (f"best {leading[0]}", Cell(leading[1].name, "code")))
     parts: list[Part] = [Line("  ".join(words), columns.mark(whole), aside=ended), Facts(facts)]
-    if whole.params:
-        pairs = [(key, Cell(numbers.text(value))) for key, value in whole.params.items()]
+    shown_params = [key for key in whole.params if "__" not in key] or list(
+        whole.params
+    )  # autolog's inner ones
+    if shown_params:
+        pairs = [(key, Cell(numbers.text(whole.params[key]))) for key in shown_params]
         parts.append(Facts(pairs, "Parameters of all"))
     parts.append(table_of(members, select(members, archived=True, now=now), now, of=len(members)))
     shown = ("id", "name", "label", "status", "reason", "started", "ended", "params")
