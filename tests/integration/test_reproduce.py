@@ -220,11 +220,13 @@ def test_a_script_is_run_as_a_process_with_its_arguments(repo: Path) -> None:
         "import sys, provenote\n"
         "with provenote.track('script', params={'depth': int(sys.argv[1])}) as run:\n"
         "    run.log(rmse=int(sys.argv[1]) / 3)\n"
+        "    run.log_artifact(__file__, 'itself')\n"
     )
     script(repo / "src" / "train.py", source, "7")
     before = everything(repo)
     view = reproduce("script")
     assert (view.status, view.data["verdict"], view.data["kind"]) == (0, "identical", "script"), view.data
+    assert view.data["artifacts"] == {"itself": "same"}
     assert everything(repo) == before
     (repo / "src" / "again.py").write_text(source.replace("'script'", "'module'"))
     words = [sys.executable, "-m", "src.again", "8"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from provenote.compare.notebooks import NotebookCell, Output
 from provenote.errors import UsageError
-from provenote.reproducing import canonical, execution, reasons, source, tolerance, verdict
+from provenote.reproducing import canonical, execution, reasons, reproduction, source, tolerance, verdict
 from provenote.reproducing.tolerance import Tolerance
 from provenote.reproducing.verdict import Gave
 from provenote.tracking.linearity import digest
@@ -422,6 +422,13 @@ def test_reasons_are_what_the_records_tell() -> None:
         "threads of the linear algebra: 8, here 2",
         "its hash seed was not fixed, so sets had an order of their own",
     ]
+
+
+def test_what_was_kept_is_compared_by_its_bytes() -> None:
+    then = {"artifacts": {"a": {"md5": "1"}, "b": {"md5": "1"}, "c": {"md5": "1"}}}
+    now = {"artifacts": {"a": {"md5": "1"}, "b": {"md5": "2"}, "d": {"md5": "1"}}}
+    assert reproduction.artifacts(then, now) == {"a": "same", "b": "differs", "c": "gone", "d": "new"}
+    assert reproduction.artifacts({}, {}) == {}
 
 
 def test_nothing_is_guessed() -> None:

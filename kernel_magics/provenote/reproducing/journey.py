@@ -123,7 +123,8 @@ def reproduce(
     why = _why(document, done.document, found, around, what) if found.word != "identical" else []
     given = {key: str(value) for key, value in allowed.items()}
     made = Reproduction(
-        row, document, what, done.gave, found, around, tuple(why), given, "",
+        row, document, what, done.gave, found, around,
+        reproduction.artifacts(document, done.document), tuple(why), given, "",
         round(time.monotonic() - began, 1), target,
     )  # fmt: skip
     return _recorded(workspace, made)

@@ -56,6 +56,9 @@ class Reproduction:
         What that gave.
     verdict : Verdict
     around : Surroundings
+    artifacts : dict of str to str
+        What it kept, by name: ``same``, ``differs`` in its bytes, ``gone`` or ``new``. Told, not judged:
+        many formats write the time into a file.
     reasons : tuple of str
         Why it may differ; empty where it does not.
     tolerances : dict of str to str
@@ -74,11 +77,25 @@ class Reproduction:
     gave: Gave
     verdict: Verdict
     around: Surroundings
+    artifacts: Mapping[str, str]
     reasons: tuple[str, ...]
     tolerances: Mapping[str, str]
     evidence: str
     seconds: float
     folder: Path | None = None
+
+
+def artifacts(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
+    """Compare what two runs kept, from their ``run.json``, by the hash of the bytes."""
+    old = {name: one.get("md5") for name, one in (then.get("artifacts") or {}).items()}
+    new = {name: one.get("md5") for name, one in (now.get("artifacts") or {}).items()}
+
+    def word(name: str) -> str:
+        if name not in new or name not in old:
+            return "gone" if name in old else "new"
+        return "same" if old[name] == new[name] else "differs"
+
+    return {name: word(name) for name in sorted({*old, *new})}
 
 
 def report(made: Reproduction) -> dict[str, Any]:
@@ -101,6 +118,7 @@ def report(made: Reproduction) -> dict[str, Any]:
         "environment": {"is": made.around.compared, "differences": list(made.around.environment)},
         "data": list(made.around.data),
         "absent": list(made.around.absent),
+        "artifacts": dict(made.artifacts),
         "remarks": list(made.source.remarks),
         "linearity": made.row.linearity,
         "reasons": list(made.reasons),

@@ -43,6 +43,8 @@ def view(made: Reproduction) -> View:
         parts.append(_metrics(made))
     parts += _ended(made)
     parts += _cells(made)
+    if made.artifacts:
+        parts.append(Line(_artifacts(made), role="muted"))
     parts += [Line(line, "warn") for line in _surroundings(made)]
     if made.row.linearity != "linear":
         parts += order_lines(made.row, made.document)
@@ -143,6 +145,14 @@ def _how(found: CellDifference) -> str:
     then = found.then.pictures if found.then else ()
     now = found.now.pictures if found.now else ()
     return "a picture" if [one.digest for one in then] != [one.digest for one in now] else "in its form"
+
+
+def _artifacts(made: Reproduction) -> str:
+    many = numbers.counted(len(made.artifacts), "artifact")
+    other = [f"{name} {word}" for name, word in made.artifacts.items() if word != "same"]
+    if not other:
+        return f"{many} equal to the last byte"
+    return f"{many}, not judged: {', '.join(other[:FEW])}" + (" in its bytes" if len(other) == 1 else "")
 
 
 def _surroundings(made: Reproduction) -> list[str]:
