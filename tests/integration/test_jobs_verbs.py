@@ -168,3 +168,27 @@ def test_a_test_is_a_job_whose_asserts_are_its_result(repo):
     assert (killed.status, killed.data["verdict"]) == (1, None)  # it was not decided
     listed = {job["label"]: job["verdict"] for job in verbs.jobs(Context()).data["jobs"]}
     assert listed == {"sound": "passed", "broken": "failed", "left": "failed", "dead": None}
+
+
+def test_a_notebook_watches_and_follows(repo):
+    from kernels import Kernel
+
+    write(repo / "t.ipynb", cell("import time; time.sleep(2); print('slept')", "c1"))
+    begin = (
+        "%load_ext provenote\nfrom provenote.jobs import executor, launch\n"
+        "request = launch.check('t.ipynb')\n"
+        "def begin(n): return executor.get(request.workspace).submit(\n"
+        "    request.spec({}, n, label='t', commit=launch.commit(request)))\n"
+    )
+    with Kernel(repo / "work.ipynb") as kernel:
+        kernel.run(begin + "a = begin('a')", "c0")
+        said = kernel.run("%pv jobs --watch", "c1")["outputs"]
+        watched = [one for one in said if one["type"] not in ("execute_input", "status")]
+        assert watched[0]["type"] == "display_data"
+        assert {one["type"] for one in watched[1:]} == {"update_display_data"}  # one output, kept up to date
+        assert "succeeded" in watched[-1]["data"]["text/plain"]
+        assert "<table" in watched[-1]["data"]["text/html"]
+        code = "b = begin('b')\nget_ipython().run_line_magic('job', f'logs {b[:8]} --follow')"
+        followed = kernel.run(code, "c2")["outputs"]
+        assert "".join(one["text"] for one in followed if one["type"] == "stream") == "slept\n"
+        assert "succeeded" in followed[-1]["data"]["text/plain"]
