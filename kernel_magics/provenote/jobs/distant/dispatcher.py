@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -21,9 +20,9 @@ from typing import Any
 
 from provenote.errors import ProvenoteError, WorldError
 from provenote.jobs import folder as folders
-from provenote.jobs.distant import accept, claims, orders, task
-from provenote.jobs.distant.claims import Move
+from provenote.jobs.distant import accept, orders, task, verdicts
 from provenote.jobs.distant.left import Notes
+from provenote.jobs.distant.truth import Truth
 from provenote.jobs.distant.work import Work
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.outcome import as_error
@@ -55,11 +54,10 @@ class Dispatcher:
         self.mail: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._facts = facts
         self._client = client
-        place = find(facts["root"])
-        self._common = place.common_dir
+        place, top = find(facts["root"]), Path(facts["top"])
+        self._truth = Truth(place.common_dir, transport.choose(top, facts["remote"]))
         self._notes = Notes(place.home, self.id)
-        self._remote = replace(transport.choose(Path(facts["top"]), facts["remote"]), ask=False)
-        self._url = orders.address(self._remote, Path(facts["top"]))
+        self._url = orders.address(self._truth.remote, top)
         self._topic = f"provenote-{self.id}"
         self._works: dict[str, Work] = {}
         self._later: list[tuple[float, int, str, Any]] = []
@@ -101,8 +99,8 @@ class Dispatcher:
         published: list[tuple[Work, str]] = []
         for word, what, tries in news:
             try:
-                if word == "published" or (word == "ended" and what[3]["verdict"] == "published"):
-                    job, at = what if word == "published" else (what[0], what[3]["at"])
+                if word == "published" or (word == "ended" and what[2]["verdict"] == "published"):
+                    job, at = what if word == "published" else (what[0], what[2]["at"])
                     if job in self._works:
                         published.append((self._works[job], at))
                 else:
@@ -129,7 +127,7 @@ class Dispatcher:
         elif word == "lost":
             work = self._works.get(what[0])
             if work is not None and work.attempt == what[1]:  # else it is a task that we let go of ourselves
-                self._scheduler_lost()
+                self._answer_lost(work)
         elif word == "closed":
             self._closed = True
         elif word == "stop":
@@ -169,18 +167,15 @@ class Dispatcher:
         self._give(work)
 
     def _left_behind(self, work: Work) -> bool:
-        """Learn where the ref is of a job that was tried before; take over a result that nobody took."""
+        """Take over the result that an earlier attempt left; False if there is none, so that it must run."""
         try:
-            work.at = claims.look(self._remote, [work.ref]).get(work.ref)
-            if work.at is None:
-                return False
-            said, _ = accept.fetch(self._common, self._remote, work.ref, work.at)
-            if said.get("kind") != "result" or said["ended"].get("state") != "succeeded":
-                return False
-            self._accept([(work, work.at)])
+            at = self._truth.result(work)
+            if at is not None:
+                self._accept([(work, at)])
+            return at is not None
         except ProvenoteError as error:
             self._over(work, {"state": "failed", "reason": error.what, "error": as_error(error)}, known=False)
-        return True
+            return True
 
     def _give(self, work: Work) -> None:
         """Give a job to the scheduler."""
@@ -190,23 +185,27 @@ class Dispatcher:
         key = f"provenote-{job}-{attempt}-{self.id}"
         try:
             work.future = self._client.submit(task.work, order, key=key, pure=False, retries=0)
-            work.future.add_done_callback(lambda future: self._call(future, job, attempt))
+            work.future.add_done_callback(
+                lambda future: threading.Thread(
+                    target=self._call, args=[future, job, attempt], daemon=True
+                ).start()
+            )
         except Exception as error:  # the client has given up its scheduler
             print(repr(error), file=sys.stderr, flush=True)
             self.mail.put(("lost", (job, attempt)))
 
     def _call(self, future: Any, job: str, attempt: int) -> None:
-        """Put how a task ended into the mail. Dask calls it in a thread of its own."""
+        """Put how a task ended into the mail. In a thread: an answer may have to be made anew."""
         try:
             status = future.status
             if status == "finished":
-                self.mail.put(("ended", (job, attempt, self.id, future.result(timeout=60))))
+                self.mail.put(("ended", (job, attempt, future.result())))
                 return
             if status == "error":
-                self.mail.put(("failed", (job, attempt, future.exception(timeout=60))))
+                self.mail.put(("failed", (job, attempt, future.exception())))
                 return
-        except BaseException:  # the answer was lost with the scheduler
-            status = "cancelled"
+        except BaseException as error:  # the answer was lost
+            print(repr(error), file=sys.stderr, flush=True)
         self.mail.put(("lost", (job, attempt)))
 
     def _workers(self) -> dict[str, int]:
@@ -248,27 +247,19 @@ class Dispatcher:
             with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
                 file.write(said["log"])
 
-    def _ended(self, job: str, attempt: int, _: str, answer: dict[str, Any]) -> None:
+    def _ended(self, job: str, attempt: int, answer: dict[str, Any]) -> None:
         """Decide what the verdict of an attempt means that published nothing."""
         work = self._works.get(job)
         if work is None or work.attempt != attempt:
             return
-        verdict = answer["verdict"]
-        if verdict == "taken":
+        if answer["verdict"] == "taken":
             self._taken(work, answer["at"])
-        elif verdict == "cancelled" or (verdict == "died" and work.asked is not None):
-            self._finish(work, {"state": "cancelled", "reason": "before the notebook began"})
-        elif verdict == "died":
-            reason = f"its supervisor on {answer['host']} was killed ({_signal(answer['code'])})"
-            said = f": {answer['said'][0]}" if answer["said"] else ""
-            self._finish(work, {"state": "killed", "reason": reason + said})
-        elif verdict == "broken":
-            error = answer["error"]
-            self._finish(work, {"state": "failed", "reason": error["what"], "error": error})
-        elif verdict == "left":
-            self._again(work, f"the worker {answer['worker']} left")
-        else:  # superseded or stale: somebody moved our refs
-            self._again(work, f"its refs on the remote were moved ({verdict})")
+            return
+        event = verdicts.event(answer, work.asked is not None)
+        if event is not None:
+            self._finish(work, event)
+        else:
+            self._again(work, verdicts.why_lost(answer))
 
     def _task_failed(self, job: str, attempt: int, error: BaseException) -> None:
         """Decide what it means that a task broke off with an error of Dask's."""
@@ -277,24 +268,15 @@ class Dispatcher:
             return
         if type(error).__name__ == "KilledWorker":
             self._again(work, "its workers were killed")
-            return
-        what, mend = " ".join(f"{type(error).__name__}: {error}".split()), None
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, (ImportError, AttributeError)) and "provenote" in str(cause):
-                version = orders.installed()
-                what = f"a worker of {self._facts['scheduler']} has no provenote, or an older one"
-                mend = f"Install it there: `pip install 'provenote[dask]{f'=={version}' if version else ''}'`"
-            cause = cause.__cause__ or cause.__context__
-        lacking = as_error(WorldError(what, mend))
-        self._finish(work, {"state": "failed", "reason": what, "error": lacking})
+        else:
+            self._finish(work, verdicts.of_error(error, self._facts["scheduler"], orders.installed()))
 
     def _taken(self, work: Work, at: str | None) -> None:
         """Decide about a job that is claimed: by a start of ours that Dask takes for dead, or by others."""
         if at is None:
             self._again(work, "its ref on the remote was moved")
             return
-        said, _ = accept.fetch(self._common, self._remote, work.ref, at)
+        said = self._truth.said(work, at)
         work.at = at
         if said.get("kind") == "result":
             self._accept([(work, at)])
@@ -307,7 +289,7 @@ class Dispatcher:
     def _look_abroad(self, work: Work) -> None:
         """See what became of a job that somebody else had claimed."""
         if work.foreign is not None and time.monotonic() >= work.foreign and work.id in self._works:
-            at = claims.look(self._remote, [work.ref]).get(work.ref)
+            at = self._truth.look(work)
             work.foreign = None
             self._taken(work, at)
 
@@ -320,10 +302,10 @@ class Dispatcher:
             times = f"{len(work.lost)} times, at last: " if len(work.lost) > 1 else ""
             self._finish(work, {"state": "lost", "reason": f"{times}{why}"})
         else:
-            work.at = claims.look(self._remote, [work.ref]).get(work.ref)
+            self._truth.look(work)
+            folders.queue(work.folder, work.spec, work.attempt + 1)
             work.left -= 1
             work.attempt += 1
-            folders.queue(work.folder, work.spec, work.attempt)
             work.folder.append({"line": f"attempt {work.attempt}: {why}"})
             self._give(work)
 
@@ -353,23 +335,22 @@ class Dispatcher:
 
     def _finish(self, work: Work, event: dict[str, Any]) -> None:
         """End a job without a result, once nobody can publish one any more."""
-        stopped = claims.write(self._common, "stopped", {"job": work.id, "at": time.time()})
-        for _ in range(5):
-            if claims.push(self._remote, [Move(work.ref, work.at, stopped)]):
-                work.at = stopped
-                self._over(work, event)
+        while (said := self._truth.stop(work)) is not None:
+            if said["kind"] == "result":  # it has just been published
+                self._accept([(work, str(work.at))])
                 return
-            found = claims.look(self._remote, [work.ref]).get(work.ref)
-            if found is not None and found != work.at:
-                said, _ = accept.fetch(self._common, self._remote, work.ref, found)
-                if said.get("kind") == "result":  # it has just been published
-                    self._accept([(work, found)])
-                    return
-                if event["state"] == "cancelled" and work.worker is None and said.get("by") == self.id:
-                    work.at, work.worker = found, said.get("worker")  # it has just begun, and can be told
-                    return
-            work.at = found
-        raise WorldError(f"the ref of job {work.id[:8]} on the remote does not keep still", "Try again")
+            if event["state"] == "cancelled" and work.worker is None and said.get("by") == self.id:
+                work.worker = said.get("worker")  # it has just begun, and can be told
+                return
+        self._over(work, event)
+
+    def _answer_lost(self, work: Work) -> None:
+        """Decide about a job whose task Dask has lost: alone, or with the scheduler."""
+        if self._gone or self._client.status != "running":
+            self._scheduler_lost()
+        else:  # there is one, perhaps another one, which does not know us yet
+            self._client.subscribe_topic(self._topic, self._heard)
+            self._taken(work, self._truth.look(work))
 
     @property
     def _farewell(self) -> str:
@@ -394,11 +375,12 @@ class Dispatcher:
     def _accept(self, published: Iterable[tuple[Work, str]]) -> None:
         """Take over results: the runs, and the jobs' files."""
         listed = list(published)
-        accept.fetch_all(self._common, self._remote, {work.ref: at for work, at in listed})
+        common = self._truth.common_dir
+        accept.fetch_all(common, self._truth.remote, {work.ref: at for work, at in listed})
         for work, at in listed:
             work.at = at
             try:
-                event = accept.take(self._common, work.folder, work.attempt, work.spec.output, at)
+                event = accept.take(common, work.folder, work.attempt, work.spec.output, at)
             except ProvenoteError as error:
                 event = {"state": "failed", "reason": error.what, "error": as_error(error)}
             self._over(work, event)
@@ -428,21 +410,8 @@ class Dispatcher:
 
     def _tidy(self) -> None:
         """Take our refs off the remote; one that does not go does no harm."""
-        refs = {**self._notes.others(), **self._ours}
         try:
-            listed = list(refs)
-            for names in (listed[place : place + 500] for place in range(0, len(listed), 500)):
-                there = claims.look(self._remote, names)
-                moves = [Move(ref, refs[ref], None) for ref in names if there.get(ref) == refs[ref]]
-                claims.push(self._remote, moves, atomic=False)
+            self._truth.take_away({**self._notes.others(), **self._ours})
             self._notes.close()
         except ProvenoteError as error:  # the next dispatcher finds our notes
             print(error.line, file=sys.stderr, flush=True)
-
-
-def _signal(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit status {code}"
-    with contextlib.suppress(ValueError):
-        return signal.Signals(-code).name
-    return f"signal {-code}"
