@@ -21,7 +21,10 @@ from provenote import workspace
 from provenote.commands import jobs as verbs
 from provenote.commands.tree import Context
 from provenote.errors import WorldError
-from provenote.jobs import executor, folder, launch, warm, zygote
+from provenote.jobs import asking, executor, folder, launch, warm, zygote
+from provenote.jobs import wish as wish_of
+from provenote.jobs.wish import Wish
+from provenote.stores import index
 
 
 def write(path: Path, *sources: str, kernel: str = "python3") -> Path:
@@ -88,11 +91,11 @@ def members(group: int) -> list[psutil.Process]:
     return found
 
 
-def kernels(preload: tuple[str, ...] = (), **env: str) -> warm.Wish:
-    return warm.Wish("kernel", (sys.executable,), {**os.environ, **env}, preload)
+def kernels(preload: tuple[str, ...] = (), **env: str) -> Wish:
+    return Wish("kernel", (sys.executable,), {**os.environ, **env}, preload)
 
 
-def started(wish: warm.Wish) -> dict[str, Any]:
+def started(wish: Wish) -> dict[str, Any]:
     """Return what the zygote that fits tells about itself."""
     line = warm.Line(warm._reach(wish)[0])
     line.ask({"do": "tell"})
@@ -132,6 +135,13 @@ def test_without_the_setting_nothing_lingers(repo, monkeypatch):
     assert not any(Path(os.environ["XDG_RUNTIME_DIR"]).glob("provenote-warm-*"))
 
 
+def test_a_system_without_a_safe_fork_runs_cold_and_quietly(repo, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(warm, "fork", None)
+    assert not warm.possible()
+    assert not executor.get(workspace.find())._forked(None, None, 2, 0)  # type: ignore[attr-defined]
+
+
 # ---------------------------------------------------------------------------------- renewed
 
 
@@ -151,7 +161,7 @@ def test_another_environment_is_another_zygote_and_the_oldest_leaves(repo, tmp_p
 def test_a_changed_installation_ends_a_zygote_and_names_another(tmp_path, monkeypatch):
     site = tmp_path / "site-packages"
     (site / "some-1.0.dist-info").mkdir(parents=True)
-    monkeypatch.setattr(warm, "roots", lambda: [str(site)])
+    monkeypatch.setattr(wish_of, "roots", lambda: [str(site)])
     wish = kernels()
     key, first = wish.key(), started(wish)
     os.utime(site / "some-1.0.dist-info", (1, 1))  # installed again, the same version
@@ -194,7 +204,7 @@ def test_what_speaks_at_import_is_left_to_the_notebook(tmp_path, monkeypatch):
     (site / "broken.py").write_text("raise SystemExit(3)")
     (site / "outsider.py").write_text("import users_own")
     (tmp_path / "users_own.py").write_text("")
-    monkeypatch.setattr(warm, "roots", lambda: [str(site)])
+    monkeypatch.setattr(wish_of, "roots", lambda: [str(site)])
     names = ("loud", "quiet", "warner", "busy", "broken", "outsider", "absent", "quiet.nothing?")
     told = started(kernels(names, PYTHONPATH=f"{site}{os.pathsep}{tmp_path}"))
     assert [name for name in told["preloaded"] if "?" not in name] == ["quiet"]
@@ -206,6 +216,17 @@ def test_what_speaks_at_import_is_left_to_the_notebook(tmp_path, monkeypatch):
         "outsider": "it imports users_own, which is no installed package",
         "absent": "it cannot be imported",
     }
+
+
+def test_what_a_forked_kernel_used_is_in_the_run(repo):
+    burn = "import subprocess, sys, time\nburn = 'import time\\nwhile time.process_time() < 0.6: pass'"
+    work = "exec(burn); subprocess.run([sys.executable, '-c', burn])"
+    hold = "held = bytearray(150_000_000); time.sleep(3)"
+    result = launch.run_job(write(repo / "a.ipynb", burn, work, hold))
+    assert fact(result.id, "warm") is True
+    used = index.document(workspace.find(), result.state.commit or "")["resources"]
+    assert used["cpu_s"] >= 1.2
+    assert used["children_rss_peak_mb"] >= 150
 
 
 # ---------------------------------------------------------------------------------- strangers, nonsense
@@ -224,7 +245,7 @@ def test_strangers_are_refused(tmp_path, monkeypatch):
     wish = kernels()
     assert started(wish)
     assert stat.S_IMODE(warm.runtime_folder().stat().st_mode) == 0o700
-    monkeypatch.setattr(zygote, "peer", lambda connection: (1, os.getuid() + 1))
+    monkeypatch.setattr(asking, "peer", lambda connection: (1, os.getuid() + 1))
     with pytest.raises(warm.NotWarm, match="another user"):  # somebody else listens where ours should
         warm.fork(wish, {}, [1, 2])
     ours, theirs = socket.socketpair(socket.AF_UNIX)
@@ -278,7 +299,7 @@ def test_nonsense_does_not_end_a_zygote(tmp_path):
     line = warm.Line(warm._reach(wish)[0])
     line.ask(asked, [1, 2])
     assert "pid" in line.hear(60)
-    assert line.hear(60) == {"exit": 1}
+    assert line.hear(60)["exit"] == 1
     line.close()
     assert started(wish)["pid"] == pid
 

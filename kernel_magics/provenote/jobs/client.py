@@ -121,7 +121,9 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         if "kernel_provisioner" in spec.metadata or os.environ.get("JUPYTER_DEFAULT_PROVISIONER_NAME"):
             return None
         about = {"kernel_id": manager.kernel_id, "kernel_spec": spec, "parent": manager}
-        if not (warm and self._warm) or spec.language != "python":
+        from provenote.jobs.warm import possible
+
+        if not (warm and self._warm and possible()) or spec.language != "python":
             return LocalProvisioner(**about)
         from provenote.jobs import preload
         from provenote.jobs.provisioner import WarmProvisioner

@@ -58,8 +58,9 @@ class LocalExecutor:
         """Fork the supervisor from a process that has its imports behind it, if there is such a way."""
         from provenote import config
         from provenote.jobs import warm
+        from provenote.jobs.wish import Wish
 
-        if not config.load(self._workspace.dvc_root).warm_kernels:
+        if not warm.possible() or not config.load(self._workspace.dvc_root).warm_kernels:
             return False
         env = environment(spec)
         of_zygote = {name: value for name, value in env.items() if name not in THREAD_VARIABLES}
@@ -68,7 +69,7 @@ class LocalExecutor:
         # first was lost, one of them would find the end of the pipe and leave.
         hears, says = os.pipe()
         try:
-            wish = warm.Wish("supervisor", (sys.executable, "-P"), of_zygote)
+            wish = Wish("supervisor", (sys.executable, "-P"), of_zygote)
             line, _ = warm.fork(wish, request, [log, log, lease, hears])
             os.write(says, b"1")
         except warm.NotWarm as error:

@@ -20,7 +20,9 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
 from provenote.jobs import warm
-from provenote.jobs.warm import Line, NotWarm, Wish
+from provenote.jobs.warm import Line, NotWarm
+from provenote.jobs.wish import Wish
+from provenote.tracking import counters
 
 UNKNOWN = 255
 """Exit status of a kernel whose zygote was gone before it ended: nobody can ask for the true one."""
@@ -46,6 +48,7 @@ class ForkedProcess:
         self.pid = pid
         self.returncode: int | None = None
         self._line: Line | None = line
+        counters.adopt(pid)
         try:
             self._handle: int | None = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -103,10 +106,11 @@ class ForkedProcess:
 
     def _told(self, message: Mapping[str, Any]) -> None:
         if "exit" in message:
-            self._ended(int(message["exit"]))
+            self._ended(int(message["exit"]), float(message.get("cpu", 0)))
 
-    def _ended(self, code: int) -> None:
+    def _ended(self, code: int, cpu: float = 0.0) -> None:
         self.returncode = code
+        counters.release(self.pid, cpu)
         if self._line is not None:
             self._line.close()
         if self._handle is not None:

@@ -2,19 +2,15 @@
 
 A zygote fits if it has the same Python, the same installed packages, the same imports, and was started with
 the same environment as the process that is wanted: all of it names the zygote, so any change finds another
-one (`Wish.key`). They are found through sockets in a folder that only their user can enter.
+one (`provenote.jobs.wish`). They are found through sockets in a folder that only their user can enter.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import re
-import select
-import site
 import socket
 import stat
 import subprocess
@@ -22,108 +18,24 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from provenote.errors import WorldError
+from provenote.jobs import asking
+from provenote.jobs import wish as wish_of
+from provenote.jobs.asking import Line as Line
+from provenote.jobs.asking import NotWarm as NotWarm
+from provenote.jobs.wish import Role, Wish
 
 IDLE = 600.0  # seconds without a child after which a zygote leaves
 _MOST = {"kernel": 2, "supervisor": 1}  # zygotes of each role; the one not used for longest leaves
 _PATIENCE = 120.0  # seconds for an answer: a zygote that has just started imports first
 _MODULES = {"kernel": "provenote.jobs.forked", "supervisor": "provenote.jobs.nursery"}
 
-# Variables that differ from shell to shell and from job to job, and that nobody reads while it is imported.
-_PASSING = re.compile(
-    r"PROVENOTE_.*|JPY_.*|PYTEST_CURRENT_TEST|(OLD)?PWD|SHLVL|_|COLUMNS|LINES|LS_COLORS|WINDOWID|TMUX.*|STY"
-    r"|SSH_(TTY|CLIENT|CONNECTION)|GPG_TTY|VTE_.*|.*TERM_SESSION_ID|XDG_(SESSION_ID|VTNR|SEAT)"
-    r"|GIT_(AUTHOR|COMMITTER)_.*|INVOCATION_ID|JOURNAL_STREAM"
-)
-
-Role = Literal["kernel", "supervisor"]
-
-
-class NotWarm(Exception):
-    """There is no warm way to what was asked for; the cold way is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a zygote must be like.
-
-    Parameters
-    ----------
-    role : {'kernel', 'supervisor'}
-    command : tuple of str
-        The Python, with its flags.
-    env : mapping
-        Environment of the process that is wanted.
-    preload : tuple of str
-        Modules that it has imported.
-    """
-
-    role: Role
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    preload: tuple[str, ...] = ()
-
-    def key(self) -> str:
-        """Return what names the zygote: equal exactly if its children are as wanted."""
-        env = sorted((k, v) for k, v in self.env.items() if not _PASSING.fullmatch(k))
-        told: list[Any] = [self.role, self.command, env, self.preload, installed(), os.getgroups()]
-        told.append(_own_code(self.role))
-        told += [sorted(os.sched_getaffinity(0)), os.getpriority(os.PRIO_PROCESS, 0)]
-        told += [_of_system("limits"), _of_system("cgroup")]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20]
-
 
 def possible() -> bool:
     """Whether this system can fork warm processes: Linux."""
     return sys.platform.startswith("linux") and hasattr(os, "pidfd_open")
-
-
-# ------------------------------------------------------------------------------------------ what names them
-
-
-def roots() -> list[str]:
-    """Return the folders of installed packages of this Python."""
-    folders = site.getsitepackages()
-    if site.ENABLE_USER_SITE:
-        folders.append(site.getusersitepackages())
-    return [folder for folder in folders if os.path.isdir(folder)]
-
-
-def installed() -> list[Any]:
-    """Return what changes whenever a package is installed, removed or replaced."""
-    found: list[Any] = [sys.version, sys.prefix]
-    for folder in roots():
-        found.append((folder, os.stat(folder).st_mtime_ns))
-        with os.scandir(folder) as entries:
-            found += sorted(
-                (entry.name, entry.stat().st_mtime_ns)
-                for entry in entries
-                if entry.name.endswith((".dist-info", ".egg-info"))
-            )
-    return found
-
-
-def _own_code(role: Role) -> int:
-    """Return when our code that such a zygote has imported changed last, in a checkout too."""
-    here = Path(__file__).parent
-    if role == "supervisor":
-        return max(_ages(here.parent))
-    return max(os.stat(here / f"{name}.py").st_mtime_ns for name in ("zygote", "forked"))
-
-
-def _ages(folder: Path) -> Iterator[int]:
-    for place, _, names in os.walk(folder):
-        yield os.stat(place).st_mtime_ns
-        yield from (os.stat(os.path.join(place, name)).st_mtime_ns for name in names if name.endswith(".py"))
-
-
-def _of_system(name: str) -> str:
-    try:
-        return Path("/proc/self", name).read_text()
-    except OSError:
-        return ""
 
 
 # ------------------------------------------------------------------------------------------------- the folder
@@ -161,57 +73,6 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 # ------------------------------------------------------------------------------------------------ their use
-
-
-class Line:
-    """A connection to a zygote: messages of JSON, one a line."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self._text = b""
-
-    def ask(self, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
-        """Send a request.
-
-        Raises
-        ------
-        OSError
-            If nobody is there any more.
-        """
-        text = (json.dumps(request) + "\n").encode()
-        sent = socket.send_fds(self.connection, [text], list(descriptors)) if descriptors else 0
-        self.connection.sendall(text[sent:])
-
-    def hear(self, seconds: float) -> dict[str, Any]:
-        """Return the next message.
-
-        Raises
-        ------
-        NotWarm
-            If the zygote is gone or says nothing for so long.
-        """
-        self.connection.settimeout(seconds)
-        try:
-            while b"\n" not in self._text:
-                chunk = self.connection.recv(1 << 16)
-                if not chunk:
-                    raise NotWarm("the warm process is gone")
-                self._text += chunk
-        except ConnectionError as error:
-            raise NotWarm("the warm process is gone") from error
-        except OSError as error:
-            raise NotWarm(f"the warm process does not answer ({error})") from error
-        line, _, self._text = self._text.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def speaks(self) -> bool:
-        """Whether `hear` would return or fail at once."""
-        return b"\n" in self._text or bool(select.select([self.connection], [], [], 0)[0])
-
-    def close(self) -> None:
-        """Leave."""
-        self.connection.close()
 
 
 def fork(
@@ -297,8 +158,6 @@ def _reach(wish: Wish) -> tuple[socket.socket, bool]:
 
 
 def _connect(address: Path) -> socket.socket | None:
-    from provenote.jobs.zygote import peer
-
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(str(address))
@@ -308,7 +167,7 @@ def _connect(address: Path) -> socket.socket | None:
     except OSError:
         connection.close()
         raise
-    if peer(connection)[1] != os.getuid():
+    if asking.peer(connection)[1] != os.getuid():
         connection.close()
         raise NotWarm(f"{address} belongs to another user")
     return connection
@@ -328,8 +187,8 @@ def _start(wish: Wish, address: Path) -> None:
         "module": _MODULES[wish.role],
         "preload": wish.preload,
         "left": {},
-        "watched": {folder: os.stat(folder).st_mtime_ns for folder in roots()},
-        "roots": sorted({os.path.join(os.path.realpath(place), "") for place in _places()}),
+        "watched": {folder: os.stat(folder).st_mtime_ns for folder in wish_of.roots()},
+        "roots": sorted({os.path.join(os.path.realpath(place), "") for place in wish_of.places()}),
         "idle": IDLE,
         "facts": {"role": wish.role, "python": wish.command[0], "preload": wish.preload},
     }
@@ -347,14 +206,6 @@ def _start(wish: Wish, address: Path) -> None:
             timeout=_PATIENCE,
         )
     listener.close()
-
-
-def _places() -> list[str]:
-    """Return the folders whose modules are no user's own."""
-    import sysconfig
-
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return [*roots(), *(sysconfig.get_path(name) for name in names)]
 
 
 def _make_room(folder: Path, role: Role) -> None:

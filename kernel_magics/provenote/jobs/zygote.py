@@ -21,14 +21,15 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from typing import Any, NoReturn
 
+from provenote.jobs import asking
+from provenote.jobs.asking import Asker, send
+
 _LOOK_EVERY = 5.0  # seconds between two looks at the environment while nothing happens
 _GRACE = 5.0  # seconds for a request to follow its connection, when the zygote wants to leave
-_CREDENTIALS = struct.calcsize("3i")
 
 
 class Child(Exception):
@@ -49,68 +50,6 @@ class Child(Exception):
         self.request = request
         self.connection = connection
         self.descriptors = descriptors
-
-
-def peer(connection: socket.socket) -> tuple[int, int]:
-    """Return the process and the user at the other end of a local socket."""
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS)
-    pid, uid, _ = struct.unpack("3i", raw)
-    return pid, uid
-
-
-def send(connection: socket.socket, message: dict[str, Any]) -> None:
-    """Send one message; a reader that is gone is no error."""
-    with contextlib.suppress(OSError):
-        connection.sendall((json.dumps(message) + "\n").encode())
-
-
-class _Asker:
-    """One connection: what it has sent so far, and the child that was forked for it."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.text = b""
-        self.descriptors: list[int] = []
-        self.child: int | None = None
-        self.owned = False
-
-    def read(self) -> dict[str, Any] | None:
-        """Take what came; return a request once it is whole.
-
-        Raises
-        ------
-        EOFError
-            If the asker is gone, or sends what is no request.
-        """
-        try:
-            chunk, descriptors, _, _ = socket.recv_fds(self.connection, 1 << 16, 8)
-        except OSError as error:
-            raise EOFError from error
-        self.descriptors += descriptors
-        if not chunk:
-            raise EOFError
-        self.text += chunk
-        if not self.text.endswith(b"\n"):
-            return None
-        try:
-            request = json.loads(self.text)
-        except ValueError as error:
-            raise EOFError from error
-        self.text = b""
-        if not isinstance(request, dict):
-            raise EOFError
-        return request
-
-    def close(self) -> None:
-        """Forget the connection and what came over it."""
-        self.drop()
-        self.connection.close()
-
-    def drop(self) -> None:
-        """Close the descriptors that came: the child has them."""
-        for descriptor in self.descriptors:
-            os.close(descriptor)
-        self.descriptors = []
 
 
 class Zygote:
@@ -147,8 +86,8 @@ class Zygote:
         self._watched = watched
         self._idle = idle
         self._facts = facts
-        self._askers: dict[int, _Asker] = {}
-        self._children: dict[int, _Asker | None] = {}
+        self._askers: dict[int, Asker] = {}
+        self._children: dict[int, Asker | None] = {}
         self._leaving, self._left = False, 0.0
         self._own: list[int] = []
         self._forked = 0
@@ -216,13 +155,13 @@ class Zygote:
             connection, _ = self._listener.accept()
         except OSError:
             return False
-        if peer(connection)[1] != os.getuid():
+        if asking.peer(connection)[1] != os.getuid():
             connection.close()
         else:
-            self._askers[connection.fileno()] = _Asker(connection)
+            self._askers[connection.fileno()] = Asker(connection)
         return True
 
-    def _hear(self, number: int, asker: _Asker) -> None:
+    def _hear(self, number: int, asker: Asker) -> None:
         try:
             request = asker.read()
         except EOFError:
@@ -245,7 +184,7 @@ class Zygote:
         elif what == "fork" and asker.child is None:
             self._fork(request, asker)
 
-    def _fork(self, request: dict[str, Any], asker: _Asker) -> None:
+    def _fork(self, request: dict[str, Any], asker: Asker) -> None:
         self._last = time.monotonic()
         self._forked += 1
         with contextlib.suppress(OSError):
@@ -269,7 +208,7 @@ class Zygote:
     def _reap(self) -> None:
         while self._children:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -277,7 +216,8 @@ class Zygote:
             asker = self._children.pop(pid, None)
             self._last = time.monotonic()
             if asker is not None:
-                send(asker.connection, {"exit": os.waitstatus_to_exitcode(status)})
+                ended = {"exit": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
+                send(asker.connection, ended)
                 del self._askers[asker.connection.fileno()]
                 asker.close()
 

@@ -37,6 +37,31 @@ class Reading:
     sent: int | None = None
 
 
+# Processes that work for this one though another one forked them, and the processor time of those that ended.
+_adopted: dict[int, None] = {}
+_spent = 0.0
+
+
+def adopt(pid: int) -> None:
+    """Count a process, and what descends from it, as a descendant of this one."""
+    _adopted[pid] = None
+
+
+def release(pid: int, cpu: float) -> None:
+    """Count an adopted process that has ended as one that was waited for.
+
+    Parameters
+    ----------
+    pid : int
+    cpu : float
+        Seconds of processor time of it and of what it had waited for.
+    """
+    global _spent
+    if pid in _adopted:
+        del _adopted[pid]
+        _spent += cpu
+
+
 def read() -> Reading:
     """Read the counters of this process and of the machine."""
     return _read_proc() if sys.platform.startswith("linux") else _read_psutil()
@@ -45,7 +70,9 @@ def read() -> Reading:
 def _read_proc() -> Reading:
     times = os.times()
     children = _descendants(os.getpid())
-    cpu = times.user + times.system + times.children_user + times.children_system
+    for pid in list(_adopted):
+        children += [pid, *_descendants(pid)]
+    cpu = times.user + times.system + times.children_user + times.children_system + _spent
     rss = peak = None
     for line in _lines("/proc/self/status"):
         if line.startswith(b"VmHWM:"):
