@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from provenote.compare import columns, families, groups, table
 from provenote.compare.query import QueryError, parse_field
 from provenote.compare.selection import ordered, select, sort_keys
+from provenote.errors import UsageError
 from provenote.model import Row
 from provenote.render import terminal
+from provenote.stores import index
 from provenote.view import View
 
 NOW = 1_795_000_000.0
@@ -100,6 +102,12 @@ def test_the_jobs_of_a_sweep_are_one_line_made_of_them():
     assert len(shown(family)) == 8
     whole = families.line(sweep, families.sweeps_of(family)[sweep][:3])
     assert (whole.status, whole.reason, whole.params) == ("failed", "1 job failed", {"k": "b"})
+    expanded = families.expanded(family, ["lone", "sweep-5a5a5a5a", "sweep-ffff"])
+    assert expanded == ["lone", "t-4", "t-1", "t-2", "sweep-ffff"]
+    with pytest.raises(UsageError, match="is a sweep, a group of runs. Name one, as t-1: "):
+        index.choose(family, "sweep-5a5a5a5a")
+    with pytest.raises(UsageError, match="is not in this repository"):
+        index.choose(family, "sweep-ffff")
     costly = [
         row("a", params={"x": 1}, metrics={"fit_s": 1.0, "fit_time_ms": 1, "rmse": 9.0}),
         row("b", params={"x": 2}, metrics={"fit_s": 2.0, "fit_time_ms": 2, "rmse": 8.0}),

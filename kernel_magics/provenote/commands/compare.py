@@ -16,7 +16,7 @@ def compare(context: Context, *runs: str, baseline: str | None = None, all: bool
     Parameters
     ----------
     runs : str
-        Names, labels or ids of runs, or the start of an id or commit.
+        Names, labels or ids of runs, or the start of an id or commit; a sweep's name means its runs.
     baseline : str
         The run that the others are held against; default: the first.
     all : bool

@@ -33,6 +33,20 @@ def find(rows: Sequence[Row], name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def expanded(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Return names of runs: in the place of a sweep's name those of its jobs' runs, oldest first."""
+    found: list[str] = []
+    for name in names:
+        sweep = (
+            find(rows, name) if name.startswith(PREFIX) and all(row.name != name for row in rows) else None
+        )
+        if sweep is None:
+            found.append(name)
+        else:
+            found += [row.name for row in latest([row for row in rows if row.parent == sweep])]
+    return found
+
+
 def latest(members: Sequence[Row]) -> list[Row]:
     """Return one run for each job of a sweep: its last attempt. Oldest first."""
     last: dict[str, Row] = {}

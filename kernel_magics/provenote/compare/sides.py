@@ -68,7 +68,8 @@ def choose(workspace: Workspace, names: Sequence[str], baseline: str | None = No
     workspace : Workspace
     names : sequence of str
         Names as `provenote.stores.index.find` reads them. A single one is held against what it would be
-        held against in a notebook: the holder of production, else the run before.
+        held against in a notebook: the holder of production, else the run before. A sweep's name means the
+        runs of its jobs.
     baseline : str, optional
         The run that the others are held against; by default the first.
 
@@ -77,12 +78,12 @@ def choose(workspace: Workspace, names: Sequence[str], baseline: str | None = No
     UsageError
         If a run does not exist, one is named twice, or there are fewer than two or more than `MOST`.
     """
-    from provenote.compare import reference
+    from provenote.compare import families, reference
     from provenote.stores import index
 
     everything, _ = index.rows(workspace, everything=True)
     rows: dict[str, Row] = {}
-    for name in names:
+    for name in families.expanded(everything, names):
         row = index.choose(everything, name)
         if row.id in rows:
             raise UsageError(f"run {row.name} is named twice", "Name each run once")

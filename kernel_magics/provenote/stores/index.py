@@ -20,7 +20,7 @@ from provenote.errors import UsageError
 from provenote.git import trees
 from provenote.git.command import git
 from provenote.git.command import run as git_run
-from provenote.model import Row
+from provenote.model import Row, is_sweep
 from provenote.stores import archives, fields, live, noted, notes, runs
 from provenote.stores.annotation import Annotation
 from provenote.stores.marks import Annotations, Marks
@@ -393,6 +393,14 @@ def choose(everything: list[Row], name: str) -> Row:
         exact = labelled or begun
     if len(exact) == 1:
         return exact[0]
+    if not exact and name.startswith("sweep-"):
+        jobs = [
+            row.name for row in everything if is_sweep(row.parent) and f"sweep-{row.parent}".startswith(name)
+        ]
+        if jobs:
+            raise UsageError(
+                f"{name} is a sweep, a group of runs", f"Name one, as {jobs[0]}: `provenote show {name}`"
+            )
     if not exact:
         raise UsageError(
             f"run {name!r} is not in this repository",
