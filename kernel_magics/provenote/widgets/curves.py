@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from provenote.render.plots import finite, leading
@@ -13,7 +14,12 @@ from provenote.widgets.themes import DASHES, theme
 
 Series = Mapping[str, Sequence[tuple[Any, Any]]]
 HIGH = 240
+EACH = 3
+"""Traces of one run or group: two edges of a band and its mean, or the raw and the smooth line."""
 _NO_CURVE = "None of these runs logged a metric with steps: <code>%log rmse=value --step i</code>"
+
+
+_PLAIN: dict[str, Any] = {"name": "", "showlegend": False, "hoverinfo": "skip", "fill": "none"}
 
 
 class Line(NamedTuple):
@@ -80,13 +86,16 @@ class Curves:
         import plotly.graph_objects as go
 
         key, look = self.metric.value, self._theme
-        traces: list[dict[str, Any]] = []
-        for place, line in enumerate(self._lines[: len(look.series)]):
+        if not figure.data:  # always the same traces: a page that draws would stumble over one that is gone
+            figure.add_traces(
+                [go.Scatter(mode="lines", visible=False) for _ in range(EACH * len(look.series))]
+            )
+        for place in range(len(look.series)):
+            line = self._lines[place] if place < len(self._lines) else Line("", [])
             points = [found for series in line.series if (found := finite(series.get(key, ())))]
-            if points:
-                traces += self._one(place, line.name, points)
-        figure.data = []
-        figure.add_traces([go.Scatter(**trace) for trace in traces])
+            made = self._one(place, line.name, points) if points else []
+            for trace, given in zip_longest(figure.data[EACH * place : EACH * (place + 1)], made):
+                trace.update(_PLAIN | (given or {"x": [], "y": [], "visible": False}))
         figure.update_layout(
             **look.layout(),
             autosize=True,
@@ -100,23 +109,23 @@ class Curves:
         )
 
     def _one(self, place: int, name: str, curves: list[list[tuple[float, float]]]) -> list[dict[str, Any]]:
+        """Return the traces of one run or group, the one with the name last."""
         color, weight = self._theme.series[place], self.smooth.value
         style = {"color": color, "dash": DASHES[place], "width": 2}
+        named = {"name": plain(name, 32), "showlegend": True, "hoverinfo": "all", "visible": True}
         if len(curves) > 1:
             found = band([smoothed(points, weight) for points in curves])
-            edge = {"x": found.steps, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+            edge = {"x": found.steps, "line": {"width": 0, "color": color, "dash": "solid"}, "visible": True}
             return [
-                {**edge, "y": found.low, "showlegend": False},
-                {**edge, "y": found.high, "fill": "tonexty", "fillcolor": faint(color), "showlegend": False},
-                {"x": found.steps, "y": found.mean, "mode": "lines", "name": plain(name, 32), "line": style},
+                {**edge, "y": found.low},
+                {**edge, "y": found.high, "fill": "tonexty", "fillcolor": faint(color)},
+                {"x": found.steps, "y": found.mean, "line": style, **named},
             ]
         (points,) = curves
-        made = xy(smoothed(points, weight)) | {"name": plain(name, 32), "line": style, "mode": "lines"}
+        main = xy(smoothed(points, weight)) | {"line": style, **named}
         if not weight:
-            return [made]
-        faded = {"color": faint(color, 0.35), "width": 1}
-        raw = xy(points) | {"line": faded, "showlegend": False, "mode": "lines", "hoverinfo": "skip"}
-        return [raw, made]
+            return [main]
+        return [xy(points) | {"line": {"color": faint(color, 0.35), "width": 1}, "visible": True}, main]
 
 
 def xy(points: Sequence[tuple[float, float]]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _drawing: threading.Thread | None = None
 
 def interactive() -> bool:
     """Tell whether the running request can show widgets: it names a cell and is no job's."""
-    if os.environ.get("PROVENOTE_RUN"):
+    if os.environ.get("PROVENOTE_RUN") or os.environ.get("PROVENOTE_DOC"):
         return False
     try:
         from IPython.core.getipython import get_ipython

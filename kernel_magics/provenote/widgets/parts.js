@@ -133,7 +133,7 @@ function watchTheme(tell) {
   return () => watch.disconnect();
 }
 
-// Toolbar, grid and foot. JupyterLab's shortcuts stop at an element that says so.
+// Toolbar, grid and foot.
 function frame(model, uid) {
   const query = make("input", { class: "pn-query", type: "search", placeholder: "Filter, as metrics.rmse <= 70", "aria-label": "Filter with the query language", spellcheck: "false", autocomplete: "off", "aria-describedby": `${uid}-error` });
   query.value = model.get("query");
@@ -148,9 +148,11 @@ function frame(model, uid) {
   const grid = make("div", { class: "pn-grid", role: "grid", tabindex: 0, "aria-multiselectable": "true", "aria-label": "Runs" }, head, space);
   const empty = make("div", { class: "pn-f pn-empty" });
   const told = make("span", { class: "pn-muted" }), key = make("span", { class: "pn-legend pn-end" });
-  const root = make("div", { class: "pn pn-board", role: "group", "aria-label": "Runs", "data-lm-suppress-shortcuts": "true" },
+  const root = make("div", { class: "pn pn-board", role: "group", "aria-label": "Runs" },
     bar, error, grid, empty, make("div", { class: "pn-l pn-under" }, told, key));
 
+  // The shortcuts of the notebook match the focused element itself, so each one that takes the focus says no.
+  for (const each of [query, changed, by, compare, grid]) each.setAttribute("data-lm-suppress-shortcuts", "true");
   const keep = (name, value) => { model.set(name, value); model.save_changes(); };
   let waiting = null;
   query.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(() => keep("query", query.value), 250); });
