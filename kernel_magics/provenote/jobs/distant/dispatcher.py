@@ -57,7 +57,7 @@ class Dispatcher:
         place, top = find(facts["root"]), Path(facts["top"])
         self._truth = Truth(place.common_dir, transport.choose(top, facts["remote"]))
         self._notes = Notes(place.home, self.id)
-        self._url = orders.address(self._truth.remote, top)
+        self._url = orders.address(self._truth.remote)
         self._topic = f"provenote-{self.id}"
         self._works: dict[str, Work] = {}
         self._later: list[tuple[float, int, str, Any]] = []

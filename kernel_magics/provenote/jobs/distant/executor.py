@@ -8,12 +8,14 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from typing import Any
 
 from provenote import errors
 from provenote.errors import ProvenoteError, UsageError, WorldError
 from provenote.jobs import folder as folders
 from provenote.jobs.distant import code as codes
+from provenote.jobs.distant import orders
 from provenote.jobs.distant.code import Code
 from provenote.jobs.local import LocalExecutor
 from provenote.jobs.outcome import as_error
@@ -122,10 +124,14 @@ class DaskExecutor:
         """The Git remote that code and results travel by."""
         if self._known is None:
             try:
-                self._known = transport.choose(self._workspace.top)
+                known = transport.choose(self._workspace.top)
             except UsageError as error:
                 what = f"code travels to Dask's workers by a Git remote: {error.what}"
                 raise UsageError(what, error.mend) from error
+            # Git takes a relative address from where it stands, and in a linked worktree that is elsewhere.
+            common = self._workspace.common_dir
+            local = orders.local(known, common.parent if common.name == ".git" else self._workspace.top)
+            self._known = replace(known, name=local, named=False) if local else known
         return self._known
 
     def _check(self) -> None:
@@ -217,12 +223,8 @@ class DaskExecutor:
 
 
 def _at(spec: JobSpec, on: str) -> JobSpec:
-    from dataclasses import replace
-
     return replace(spec, on=on)
 
 
 def _plain(code: Code) -> dict[str, str]:
-    from dataclasses import asdict
-
     return asdict(code)

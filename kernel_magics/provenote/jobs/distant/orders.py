@@ -67,14 +67,22 @@ def installed() -> str | None:
         return None
 
 
-def address(remote: Remote, top: Path) -> str:
-    """Return the address of the Git remote for another machine: without a password, and not relative.
+def address(remote: Remote) -> str:
+    """Return the address of the Git remote for another machine: without a password.
 
     A password would stand in the scheduler's memory; workers have credentials of their own.
     """
-    if not remote.named:
-        return without_password(remote.name)
-    answer = command.run(remote.folder, "remote", "get-url", remote.name)
-    url = without_password(os.fsdecode(answer.stdout).strip())
-    local = top / url
-    return str(local.resolve()) if "://" not in url and local.exists() else url
+    return without_password(_url(remote) if remote.named else remote.name)
+
+
+def local(remote: Remote, main: Path) -> str | None:
+    """Return the absolute path of a remote that is a folder given relative to the main worktree, or None."""
+    url = _url(remote) if remote.named else ""
+    if not url or "://" in url or os.path.isabs(url):
+        return None
+    path = main / url
+    return str(path.resolve()) if path.exists() else None
+
+
+def _url(remote: Remote) -> str:
+    return os.fsdecode(command.run(remote.folder, "remote", "get-url", remote.name).stdout).strip()
