@@ -182,6 +182,7 @@ def test_an_idle_zygote_leaves_and_one_with_a_child_stays(tmp_path, monkeypatch)
     line.close()  # who asked for it is gone: so is the kernel
     wait_for(lambda: not psutil.pid_exists(pid))
     wait_for(lambda: warm.lingering() == [])
+    assert [path.name for path in warm.runtime_folder().iterdir()] == ["lock"]
 
 
 def test_a_zygote_that_nobody_can_find_leaves(tmp_path):

@@ -133,7 +133,8 @@ def _replay() -> None:
     """Put what the imports set up where a kernel that imports by itself has it."""
     kept = [one for one in warnings.filters if one not in state.filters]
     warnings.filters[:] = [*state.filters, *kept]  # type: ignore[index] # theirs came last, so they go first
-    warnings._filters_mutated()  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        pass  # what was decided by the filters so far is forgotten
     state.farewells.register()
     for handler, stream in state.handlers:
         handler.setStream(getattr(sys, stream))

@@ -144,6 +144,8 @@ class Zygote:
         if _inode(self._address) == self._inode:  # a successor may have taken the place
             with contextlib.suppress(OSError):
                 os.unlink(self._address)
+                if not os.fstat(1).st_size:  # nothing was said that somebody may want to read
+                    os.unlink(f"{self._address}.log")
         self._listener.setblocking(False)
         while self._accept():
             pass
