@@ -142,6 +142,41 @@ def test_a_system_without_a_safe_fork_runs_cold_and_quietly(repo, monkeypatch):
     assert not executor.get(workspace.find())._forked(None, None, 2, 0)  # type: ignore[attr-defined]
 
 
+def test_a_kernel_of_jupyter_itself_can_be_forked_interrupted_and_restarted(tmp_path):
+    from jupyter_client.manager import KernelManager
+
+    from provenote.jobs.provisioner import WarmProvisioner
+
+    manager = KernelManager(kernel_name="python3", kernel_id="k")
+    about = {"kernel_id": "k", "kernel_spec": manager.kernel_spec, "parent": manager}
+    manager.provisioner = WarmProvisioner(preload=["numpy"], **about)
+    manager.start_kernel(cwd=str(tmp_path))
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        assert manager.provisioner.forked
+        client.execute_interactive("import os; open(str(os.getpid()), 'w').close()", timeout=60)
+        first = manager.provisioner.pid
+        assert [path.name for path in tmp_path.iterdir()] == [str(first)]
+        asked = client.execute("open('began', 'w').close(); import time; time.sleep(60)")
+        wait_for((tmp_path / "began").exists)
+        time.sleep(0.2)
+        manager.interrupt_kernel()
+        while (reply := client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != asked:
+            pass
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        manager.restart_kernel()
+        client.wait_for_ready(timeout=60)
+        assert manager.provisioner.forked
+        assert manager.provisioner.pid != first
+        assert manager.is_alive()
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert not manager.is_alive()
+
+
 # ---------------------------------------------------------------------------------- renewed
 
 
