@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TOKEN = "secret"
 NOT_OURS = (
     "reading 'schema'",  # Notebook 7.6 throws it on /tree without us, too (its own shortcuts plugin)
+    "widget model not found",  # what JupyterLab says of any widget in a notebook without its kernel
     "503 (Service Unavailable)",  # what a test answers in the server's place
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
