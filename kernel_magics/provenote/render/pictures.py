@@ -52,7 +52,7 @@ def parallel(rows: Sequence[Row], chosen: Sequence[str] = (), first: str = "") -
     if len(shown) < 2 or len(whole) < 2:
         return None
     marked = [rows[i].id for i in _best(shown[-1], whole)] if not chosen else list(chosen)
-    stand = [i for run in marked[: len(SERIES)] for i in whole if rows[i].id == run]
+    stand = {i: place for place, run in enumerate(marked[: len(SERIES)]) for i in whole if rows[i].id == run}
     every = max(1, -(-len(whole) // LINES))
     figure = canvas(_WIDE, _HIGH)
     field = axes_at(figure, (_WIDE, _HIGH), (58, 40, _WIDE - 116, _HIGH - 72))
@@ -63,7 +63,7 @@ def parallel(rows: Sequence[Row], chosen: Sequence[str] = (), first: str = "") -
     for i in whole[::every]:
         if i not in stand:
             field.plot(*_path(heights, i), color=LIGHT["axis"], linewidth=0.8, alpha=0.45)
-    for place, i in enumerate(stand):
+    for i, place in stand.items():
         xs, ys = _path(heights, i)
         style: dict[str, Any] = {"color": SERIES[place], "linestyle": DASHES[place]}
         knots = range(0, len(xs), 24)
@@ -79,9 +79,9 @@ def parallel(rows: Sequence[Row], chosen: Sequence[str] = (), first: str = "") -
         )
     for place, axis in enumerate(shown):
         _scale(field, place, axis)
-    _legend(figure, [rows[i].name for i in stand])
+    _legend(figure, {place: rows[i].name for i, place in stand.items()})
     words = f"{counted(len(whole), 'run')} as lines over {', '.join(axis.heading for axis in shown)}"
-    return Picture(png(figure), words + _told(rows, stand, shown[-1]))
+    return Picture(png(figure), words + _told(rows, list(stand), shown[-1]))
 
 
 def overlaid(series: Mapping[str, Mapping[str, Sequence[tuple[Any, Any]]]]) -> Picture | None:
@@ -114,7 +114,7 @@ def overlaid(series: Mapping[str, Mapping[str, Sequence[tuple[Any, Any]]]]) -> P
     for place, (key, lines) in enumerate(drawn):
         left, below = 50 + (place % 2) * (_PLOT + 80), high - 24 - 118 - (place // 2) * 170
         _curves(axes_at(figure, (wide, high), (left, below, _PLOT, 118)), key, lines, names)
-    _legend(figure, names)
+    _legend(figure, dict(enumerate(names)))
     told = []
     for key, lines in drawn:
         ends = (f"{name} ends at {text(points[-1][1])}" for name, points in lines.items())
@@ -215,18 +215,18 @@ def _curves(
     field.set_title(plain(key, 40), loc="left", fontsize=8.5, fontweight="bold", color=LIGHT["text"], pad=6)
 
 
-def _legend(figure: Any, names: Sequence[str]) -> None:
-    """Name the runs that stand out, in one line at the foot."""
+def _legend(figure: Any, names: Mapping[int, str]) -> None:
+    """Name the runs that stand out by the places of their colours, in one line at the foot."""
     from matplotlib.lines import Line2D
 
     styles: list[dict[str, Any]] = [
-        {"color": SERIES[i], "linestyle": DASHES[i], "marker": MARKERS[i]} for i in range(len(names))
+        {"color": SERIES[i], "linestyle": DASHES[i], "marker": MARKERS[i]} for i in names
     ]
     keys = [Line2D([], [], markersize=4, linewidth=1.6, **style) for style in styles]
     if keys:
         figure.legend(
             keys,
-            [plain(name, 24) for name in names],
+            [plain(name, 24) for name in names.values()],
             loc="lower left",
             bbox_to_anchor=(0.05, 0.0),
             ncols=len(keys) if len(keys) <= 4 else 3,

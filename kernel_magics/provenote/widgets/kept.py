@@ -66,7 +66,7 @@ def drawings(rows: Sequence[Row], workspace: Workspace | None, first: str = "") 
     series = curves(few, workspace) if workspace is not None else {}
     if len(series) * 2 < len(few):  # a curve of one run among many says nothing of the others
         series = {}
-    chosen = [row.id for row in few if row.name in series] if len(rows) <= CURVES else []
+    chosen = [row.id for row in few if row.name in series]  # a run has one colour in both pictures
     found = [pictures.overlaid(series), pictures.parallel(rows, chosen, first)]
     return [picture for picture in found if picture is not None]
 
