@@ -1,4 +1,4 @@
-"""Integration tests share what they drive (`kernels`, `clones`): modules beside them, found by name."""
+"""Integration tests share what they drive (`kernels`, `clones`): modules beside or above, found by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from clones import Team
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 

@@ -38,6 +38,7 @@ JOURNEYS = {
     "triggers": "tick",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
     "models verify audit policy",
+    "enforcing": "guard",
 }
 """The modules of this package that register verbs, in the order of the help, and the verbs' first words."""
 

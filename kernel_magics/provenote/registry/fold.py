@@ -20,7 +20,7 @@ commits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from provenote.errors import Refused
@@ -51,12 +51,15 @@ class Log:
         Why each other event file does not count.
     now : int
         The time it was read; seconds since 1970.
+    late : frozenset of str
+        Those among ``refused`` that only came too late: their author may have known no better.
     """
 
     policies: tuple[Policy, ...]
     events: Mapping[str, Event]
     refused: Mapping[str, str]
     now: int
+    late: frozenset[str] = frozenset()
 
     @property
     def policy(self) -> Policy:
@@ -93,7 +96,7 @@ class Log:
 
     def extended(self, more: Iterable[Event]) -> Log:
         """Return the log as it would be with these events after all others: to see what they would do."""
-        return Log(self.policies, {**self.events, **{item.id: item for item in more}}, self.refused, self.now)
+        return replace(self, events={**self.events, **{item.id: item for item in more}})
 
     @cached_property
     def heads(self) -> list[str]:
@@ -166,7 +169,7 @@ def fold(files: Mapping[str, bytes], root: str, now: int, known: Known) -> Log:
     """
     policies = chain.read(files, root)
     found, refused = _parse(files)
-    gate = _Gate(policies, now, known)
+    gate, late = _Gate(policies, now, known), set()
     for name in _order(found):
         item = found[name]
         missing = next(
@@ -178,7 +181,9 @@ def fold(files: Mapping[str, bytes], root: str, now: int, known: Known) -> Log:
             gate.admit(item)
         except Refused as error:
             refused[name] = error.what
-    return Log(tuple(policies), gate.events, refused, now)
+            if isinstance(error, _Late):
+                late.add(name)
+    return Log(tuple(policies), gate.events, refused, now, frozenset(late))
 
 
 def _parse(files: Mapping[str, bytes]) -> tuple[dict[str, Event], dict[str, str]]:
@@ -215,6 +220,10 @@ def _order(found: Mapping[str, Event]) -> list[str]:
             else:
                 waiting += open_ones
     return order
+
+
+class _Late(BadEvent):
+    """The event came after what it was made under was closed."""
 
 
 class _Gate:
@@ -269,4 +278,4 @@ class _Gate:
                 f"it was made under {what}, and the commit {commit[:12]} that says how far is not here"
             )
         if item.id not in held:
-            raise BadEvent(f"it was made under {what} before the event arrived")
+            raise _Late(f"it was made under {what} before the event arrived")

@@ -162,6 +162,25 @@ def check(path: str, tags: Mapping[str, Tag], there: Mapping[str, Found]) -> dic
     return wrong
 
 
+def differs(content: str, tag: Tag) -> str | None:
+    """Return how the text of a tag object differs from what the ledger wants, None if it does not. Pure.
+
+    The commit and the name count, and of a stage's tag the time, since GTO and DVC take the newest one.
+    """
+    lines = content.partition("\n\n")[0].split("\n")
+    names = ("object", "type", "tag", "tagger")  # in this order, as Git reads them
+    if len(lines) < len(names) or any(not lines[at].startswith(f"{name} ") for at, name in enumerate(names)):
+        return "it is no tag that Git would make"
+    commit, kind, name, tagger = (line.partition(" ")[2] for line in lines[:4])
+    if kind != "commit" or commit != tag.commit:
+        return f"it points to {commit[:12]}, the ledger says {tag.commit[:12]}"
+    if name != tag.name:
+        return f"it calls itself {ascii(name)}"
+    if _STAGE.fullmatch(tag.name) and tagger.split(" ")[-2:-1] != [str(tag.at)]:
+        return "its time is not that of its release, so GTO and DVC could take it for a newer one"
+    return None
+
+
 def _make(folder: Path, tag: Tag) -> None:
     head = (
         f"object {tag.commit}\ntype commit\ntag {tag.name}\ntagger {_TAGGER} {tag.at} +0000\n\n{tag.text}\n"
