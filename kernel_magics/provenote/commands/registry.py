@@ -207,12 +207,14 @@ def models(context: Context) -> View:
 
 @verb("inbox")
 def inbox(context: Context) -> View:
-    """Show the requests that wait for somebody, what would change, and what you can do."""
-    from provenote.registry import listing, pages, reading, signing
+    """Show what waits: requests, what they would change and what you can do; policies, and newcomers."""
+    from provenote.registry import listing, pages, policy_pages, reading, signing
 
     registry = reading.read(context.workspace)
     me = signing.find_me_or_none(registry)
-    return pages.requests(registry, listing.inbox(registry, me), me)
+    parts, data = policy_pages.waiting(registry)
+    view = pages.requests(registry, listing.inbox(registry, me), me)
+    return View([*parts, *view.parts], {**view.data, **data})
 
 
 @verb("verify")
@@ -278,29 +280,3 @@ def comment(context: Context, request: str, *, text: str, stage: str | None = No
 
     workspace, confirm = context.workspace, context.confirm
     return pages.signed(acting.comment(workspace, request, text, confirm=confirm, stage=stage))
-
-
-@verb("policy show")
-def policy_show(context: Context) -> View:
-    """Show the policy in force: who may bring which model where."""
-    from provenote.registry import amending, pages, reading
-
-    registry = reading.read(context.workspace)
-    return pages.policy(registry, amending.text(registry))
-
-
-@verb("policy allow")
-def policy_allow(context: Context, type: str) -> View:
-    """Let skops models trust one more type, by a next version of the policy that an owner signs.
-
-    Parameters
-    ----------
-    type : str
-        Full name, as mypackage.models.Scaler, or mypackage.* for all of a package.
-    """
-    from provenote.registry import amending
-
-    made = amending.allow(context.workspace, type, confirm=context.confirm)
-    again = f"; to be approved again: {', '.join(made.again)}" if made.again else ""
-    told = f"policy {made.policy.version} lets skops models trust {type}{again}"
-    return said(told, version=made.policy.version, id=made.policy.id, again=list(made.again))

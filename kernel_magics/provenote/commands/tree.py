@@ -37,7 +37,8 @@ JOURNEYS = {
     "jobs": "job sweep jobs",
     "triggers": "tick",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
-    "models verify audit policy",
+    "models verify audit",
+    "people": "join admit policy",
     "enforcing": "guard",
 }
 """The modules of this package that register verbs, in the order of the help, and the verbs' first words."""

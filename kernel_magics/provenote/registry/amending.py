@@ -1,33 +1,41 @@
-"""The next version of the policy: what an owner changes, signed, closing the one before.
+"""The next version of the policy: what owners change, signed, closing the one before.
 
-Only owners sign policies. What is changed here needs one owner; a policy that asks for more signatures is
-left to them. Approvals that were given under the policy before must be given again, and the owner is told so
-before signing.
+Only owners sign policies. A policy counts when as many owners of the one before have signed it as that one
+asks for; until then it waits on the ledger, and `sign` adds a signature. Approvals that were given under the
+policy before must be given again, and what was signed after a proposal falls when it comes into force: the
+owner is told so before signing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import chain, policy_file, reading, strict_yaml
+from provenote.registry import chain, event, policy_file, reading, strict_yaml, team_policy
+from provenote.registry.chain import Proposal
+from provenote.registry.event import Event
 from provenote.registry.names import visible
 from provenote.registry.policy import Policy
+from provenote.registry.policy_changes import changes, unfilled
 from provenote.registry.reading import Registry
 from provenote.registry.signing import Confirm, NoPerson
 from provenote.stores.keys import Signer, candidates
+from provenote.stores.signatures import PublicKey
 from provenote.workspace import Workspace
 
 WORD = "policy"
 _TYPE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\.([A-Za-z_]\w*|\*)", re.ASCII)
 
+Change = Callable[[dict[str, Any]], None]
+"""Changes the document of a policy in place; raises when that cannot be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Amended:
-    """A policy that was published.
+    """A policy that was signed.
 
     Parameters
     ----------
@@ -35,12 +43,26 @@ class Amended:
     text : str
         What it says.
     again : tuple of str
-        Requests whose approvals must be given again.
+        Requests whose approvals must be given again once it counts.
+    changes : tuple of str
+        What it changes of the policy before.
+    signed_by : tuple of str
+        The owners who have signed it.
+    needed : int
+        How many must.
     """
 
     policy: Policy
     text: str
     again: tuple[str, ...]
+    changes: tuple[str, ...] = ()
+    signed_by: tuple[str, ...] = ()
+    needed: int = 1
+
+    @property
+    def in_force(self) -> bool:
+        """Whether enough owners have signed it."""
+        return len(self.signed_by) >= self.needed
 
 
 def text(registry: Registry) -> str:
@@ -72,79 +94,248 @@ def allow(
     UsageError
         If it is no such name, or allowed already.
     Refused
-        If nobody here may sign the policy alone.
+        If nobody here may sign the policy.
     """
     if not _TYPE.fullmatch(type_name):
         raise UsageError(
             f"{visible(type_name)!r} is no full name of a type", "Write it as `package.module.Class`"
         )
-    registry = reading.read(workspace)
-    document = strict_yaml.read(_content(registry))
-    stages = []
-    for rule in document["rules"]:
-        listed = rule["formats"].get("skops")
-        if listed is not None and type_name not in listed:
-            rule["formats"]["skops"] = [*listed, type_name]
-            stages.append(f"{rule['model']} in {rule['stage']}")
-    if not stages:
-        raise UsageError(
-            f"{type_name} is allowed already, or no rule takes skops models", "See: `provenote policy show`"
-        )
-    told = f"models of format skops may trust {type_name} ({', '.join(stages)})"
-    return _publish(registry, document, told, confirm, signers)
+
+    def change(document: dict[str, Any]) -> None:
+        found = False
+        for rule in document["rules"]:
+            listed = rule["formats"].get("skops")
+            if listed is not None and type_name not in listed:
+                rule["formats"]["skops"] = [*listed, type_name]
+                found = True
+        if not found:
+            raise UsageError(
+                f"{type_name} is allowed already, or no rule takes skops models",
+                "See: `provenote policy show`",
+            )
+
+    return change_policy(workspace, change, confirm=confirm, signers=signers)
 
 
-def _publish(
-    registry: Registry,
-    document: dict[str, Any],
-    told: str,
+def change_policy(
+    workspace: Workspace,
+    change: Change,
+    *,
     confirm: Confirm | None,
-    signers: Iterable[Signer] | None,
+    signers: Iterable[Signer] | None = None,
 ) -> Amended:
-    import yaml
+    """Propose the next policy: the present one with a change.
 
+    Parameters
+    ----------
+    workspace : Workspace
+    change : Change
+    confirm : Confirm or None
+        How to ask the owner.
+    signers : iterable of Signer, optional
+        Keys to try.
+    """
+    registry = reading.read(workspace)
     last = registry.log.policy
     signer = _owner(registry, signers)
+    document = strict_yaml.read(_content(registry))
+    change(document)
     document |= {"version": last.version + 1, "previous": last.id, "closes": registry.commit}
-    content = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).encode()
-    made = policy_file.parse(content)
+    return _propose(registry, signer, team_policy.written(document), confirm)
+
+
+def edit(
+    workspace: Workspace,
+    content: bytes,
+    *,
+    confirm: Confirm | None,
+    signers: Iterable[Signer] | None = None,
+) -> Amended:
+    """Propose the next policy: a text that a person edited. Its comments stay.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    content : bytes
+        A whole policy; its version, what it follows and what it closes are written anew.
+    confirm : Confirm or None
+        How to ask the owner.
+    signers : iterable of Signer, optional
+        Keys to try.
+    """
+    registry = reading.read(workspace)
+    last = registry.log.policy
+    signer = _owner(registry, signers)
+    return _propose(
+        registry, signer, team_policy.edited(content, last.version + 1, last.id, registry.commit), confirm
+    )
+
+
+def sign(
+    workspace: Workspace,
+    reference: str | None = None,
+    *,
+    confirm: Confirm | None,
+    signers: Iterable[Signer] | None = None,
+) -> Amended:
+    """Add an owner's signature to a policy that waits for it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    reference : str, optional
+        The start of the policy's SHA-256; not needed when only one waits.
+    confirm : Confirm or None
+        How to ask the owner.
+    signers : iterable of Signer, optional
+        Keys to try.
+
+    Raises
+    ------
+    UsageError
+        If none waits, or the reference names several, or this owner has signed it.
+    Refused
+        If nobody here may sign it, or two rival policies could come into force.
+    """
+    registry = reading.read(workspace)
+    signer = _owner(registry, signers)
+    waiting = [one for one in registry.proposals if one.policy.id.startswith(reference or "")]
+    if not waiting:
+        shown = f"policy {visible(reference)}" if reference else "no policy"
+        raise UsageError(
+            f"{shown} waits for signatures{' no more, or never did' if reference else ''}",
+            "Get what others proposed: `provenote sync`",
+        )
+    if len(waiting) > 1:
+        ids = ", ".join(one.policy.id[:12] for one in waiting)
+        raise UsageError(f"{len(waiting)} policies wait: {ids}", "Name one: `provenote policy sign ID`")
+    found = waiting[0]
+    if who(registry.log.policy, signer.public) in signed_by(registry.log.policy, found):
+        raise UsageError(
+            f"you have signed policy {found.policy.id[:12]} already", "It waits for other owners"
+        )
+    if not registry.ledger.holds(str(found.policy.closes), registry.commit):
+        raise Refused(
+            f"policy {found.policy.id[:12]} closes commit {str(found.policy.closes)[:12]} of the ledger, "
+            "which is not here",
+            "Get it: `provenote sync`",
+        )
+    return _sign(registry, signer, found.content, confirm)
+
+
+def lost(registry: Registry, proposal: Policy) -> list[Event]:
+    """Return the events that count now and will not once this proposal is in force: they came after it."""
+    held = registry.ledger.paths(str(proposal.closes))
+    kept = {name for path in held if (name := event.event_id(path))}
+    last = registry.log.policy.id
+    return [item for item in registry.log.events.values() if item.policy == last and item.id not in kept]
+
+
+def who(policy: Policy, key: PublicKey) -> str:
+    """Return the owner behind a key: a person's name, or the key's fingerprint."""
+    person = policy.person(key)
+    return person.name if person else key.fingerprint
+
+
+def signed_by(policy: Policy, proposal: Proposal) -> tuple[str, ...]:
+    """Return the owners who have signed a proposal."""
+    return tuple(sorted({who(policy, key) for key in proposal.signed_by}))
+
+
+def owner_key(registry: Registry, signers: Iterable[Signer] | None = None) -> Signer | None:
+    """Return the first of this machine's keys that owns the policy, or None."""
+    place = registry.workspace
+    for signer in candidates(place.top, place.home) if signers is None else signers:
+        if signer.public in registry.log.policy.owners:
+            return signer
+    return None
+
+
+def _propose(registry: Registry, signer: Signer, content: bytes, confirm: Confirm | None) -> Amended:
+    made, last = policy_file.parse(content), registry.log.policy
+    if made.project != last.project:
+        raise UsageError("a policy keeps its project", f"Write `project: {last.project}`")
+    if not changes(last, made):
+        raise UsageError("nothing of the policy would change", "See it: `provenote policy show`")
+    return _sign(registry, signer, content, confirm)
+
+
+def _sign(registry: Registry, signer: Signer, content: bytes, confirm: Confirm | None) -> Amended:
+    made, last = policy_file.parse(content), registry.log.policy
+    _check_rivals(registry, signer.public, made)
+    there = next((one for one in registry.proposals if one.policy.id == made.id), None)
+    before = signed_by(last, there) if there else ()
     again = tuple(
         one.subject.reference for one in registry.state.promotions if one.verdict.approvers and one.waiting
     )
-    lines = [
-        "You sign exactly this:",
-        f"  policy    {made.version} ({made.id}), after {last.version} ({last.id})",
-        f"  changes   {told}",
-        f"  again     approvals of {', '.join(again)} must be given again"
-        if again
-        else "  again     nothing",
-        f"  key       {signer.label}",
-    ]
+    changed = tuple(changes(last, made))
+    missing = last.threshold - len(before) - 1
+    pairs = [("policy", f"{made.version} ({made.id}), after {last.version} ({last.id})")]
+    pairs += [("changes", line) for line in changed]
+    pairs += [("then", line) for line in unfilled(made)]
+    pairs.append(("again", f"approvals of {', '.join(again)} must be given again" if again else "nothing"))
+    pairs += [("falls", f"{_words(item)}, signed after this was proposed") for item in lost(registry, made)]
+    if before:
+        pairs.append(("signed by", ", ".join(before)))
+    if missing > 0:
+        pairs.append(("waits", f"counts when {missing} more owner{'' if missing == 1 else 's'} signed"))
+    pairs.append(("key", signer.label))
+    width = max(len(name) for name, _ in pairs)
+    lines = ["You sign exactly this:", *(f"  {name:<{width}}  {visible(value)}" for name, value in pairs)]
     if confirm is None:
         raise NoPerson("a policy takes a signature, and nobody is here to be asked", "Do it in a terminal")
     if confirm("\n".join(lines), WORD).strip() != WORD:
         raise UsageError(f"that is not {WORD!r}, so nothing was signed")
     files = chain.signed(content, made.version, [signer])
-    registry.ledger.append(files, f"policy {made.version}: {told}", onto=registry.commit)
+    told = "; ".join(changed)
+    registry.ledger.append(files, f"policy {made.version}: {visible(told)[:200]}", onto=registry.commit)
     after = reading.read(registry.workspace, registry.root)
-    return Amended(after.log.policy, content.decode(), again)
+    names = tuple(sorted({*before, who(last, signer.public)}))
+    if after.log.policy.id == made.id or len(names) < last.threshold:
+        return Amended(made, content.decode(), again, changed, names, last.threshold)
+    raise Refused(f"policy {made.version} was signed, but does not count", "See: `provenote policy show`")
+
+
+def _check_rivals(registry: Registry, key: PublicKey, policy: Policy) -> None:
+    """Refuse a signature with which two policies of one number could both come into force.
+
+    Every reader would refuse such a ledger. An owner signs one policy of a number; only where nobody who
+    is left could complete it, all may turn to the one of them with the smallest id, the same for everybody.
+    """
+    last, me = registry.log.policy, who(registry.log.policy, key)
+    rivals = [one for one in registry.proposals if one.policy.id != policy.id]
+    mine = [one for one in rivals if me in signed_by(last, one)]
+    if not mine:
+        return
+    busy = {name for one in registry.proposals for name in signed_by(last, one)}
+    free = {who(last, owner) for owner in last.owners} - busy
+    stuck = all(len({*signed_by(last, one), *free}) < last.threshold for one in mine)
+    if stuck and all(policy.id < one.policy.id for one in rivals):
+        return
+    first = min(one.policy.id for one in registry.proposals) if stuck else mine[0].policy.id
+    raise Refused(
+        f"you have signed another policy {policy.version} ({mine[0].policy.id[:12]}), and two of one number "
+        "must never count",
+        f"Bring that one into force, or let the owners agree on it: `provenote policy sign {first[:12]}`",
+    )
 
 
 def _owner(registry: Registry, signers: Iterable[Signer] | None) -> Signer:
-    policy = registry.log.policy
-    if policy.threshold > 1:
+    signer = owner_key(registry, signers)
+    if signer is None:
+        policy = registry.log.policy
+        owners = ", ".join(f"{who(policy, key)} ({key.fingerprint})" for key in policy.owners)
         raise Refused(
-            f"policy {policy.version} asks for {policy.threshold} owners' signatures, and this gives one"
+            f"none of your keys owns policy {policy.version}; these do: {owners}", "Ask one of them"
         )
-    place = registry.workspace
-    for signer in candidates(place.top, place.home) if signers is None else signers:
-        if signer.public in policy.owners:
-            return signer
-    owners = ", ".join(key.fingerprint for key in policy.owners)
-    raise Refused(f"none of your keys owns policy {policy.version}; these do: {owners}")
+    return signer
+
+
+def _words(item: Event) -> str:
+    about = f" of {item.subject.reference} in {item.stage}" if item.subject else ""
+    return f"{item.type}{about} by {item.by} ({item.id[:12]})"
 
 
 def _content(registry: Registry) -> bytes:
     policy = registry.log.policy
-    path = f"policy/{policy.version}-{policy.id[:12]}.yaml"
-    return registry.ledger.read(registry.commit).files[path]
+    return registry.files[f"policy/{policy.version}-{policy.id[:12]}.yaml"]

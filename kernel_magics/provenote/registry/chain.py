@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenote.errors import Refused
@@ -17,7 +18,7 @@ from provenote.registry import policy_file
 from provenote.registry.policy import BadPolicy, Policy
 from provenote.stores import signatures
 from provenote.stores.digest import sha256_bytes
-from provenote.stores.signatures import BadSignature
+from provenote.stores.signatures import BadSignature, PublicKey
 
 if TYPE_CHECKING:
     from provenote.stores.keys import Signer
@@ -28,6 +29,24 @@ _FILE = re.compile(r"policy/([1-9][0-9]{0,5})-([0-9a-f]{12})\.yaml")
 
 class Untrusted(Refused):
     """The ledger's policies don't lead back to the pinned root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A next policy that some owners have signed, but not yet enough of them.
+
+    Parameters
+    ----------
+    policy : Policy
+    content : bytes
+        Its file.
+    signed_by : tuple of PublicKey
+        The owners' keys that signed it.
+    """
+
+    policy: Policy
+    content: bytes
+    signed_by: tuple[PublicKey, ...]
 
 
 def read(files: Mapping[str, bytes], root: str) -> list[Policy]:
@@ -62,6 +81,28 @@ def read(files: Mapping[str, bytes], root: str) -> list[Policy]:
             raise Untrusted(f"two policies claim to be number {len(chain) + 1}, both signed by enough owners")
         chain.append(following[0])
     return chain
+
+
+def proposals(files: Mapping[str, bytes], last: Policy) -> list[Proposal]:
+    """Return the policies that would rightly follow ``last`` if more owners signed them, by id.
+
+    What no owner has signed is not read; what one has signed and nobody can enforce is left out.
+    """
+    found = []
+    for path, content in files.items():
+        at = _FILE.fullmatch(path)
+        if not at or int(at[1]) != last.version + 1 or sha256_bytes(content)[:12] != at[2]:
+            continue
+        signers = _signers(last, files, path, content)
+        if not signers or last.owner_count(signers) >= last.threshold:
+            continue
+        try:
+            policy = policy_file.parse(content)
+        except BadPolicy:
+            continue
+        if (policy.version, policy.previous, policy.project) == (last.version + 1, last.id, last.project):
+            found.append(Proposal(policy, content, tuple(signers)))
+    return sorted(found, key=lambda one: one.policy.id)
 
 
 def number(path: str) -> int | None:
@@ -107,7 +148,12 @@ def _next(files: Mapping[str, bytes], last: Policy, path: str, content: bytes) -
 
 
 def _enough(judge: Policy, files: Mapping[str, bytes], path: str, content: bytes) -> bool:
-    """Whether enough owners of ``judge`` signed the file; only signatures that bear their names are tried."""
+    """Whether enough owners of ``judge`` signed the file."""
+    return judge.owner_count(_signers(judge, files, path, content)) >= judge.threshold
+
+
+def _signers(judge: Policy, files: Mapping[str, bytes], path: str, content: bytes) -> list[PublicKey]:
+    """Return the owners' keys that signed the file; only signatures that bear their names are tried."""
     signers = []
     for owner in judge.owners:
         stem = f"{path.removesuffix('.yaml')}.{owner.short}."
@@ -118,4 +164,4 @@ def _enough(judge: Policy, files: Mapping[str, bytes], path: str, content: bytes
                     break
             except BadSignature:
                 continue
-    return judge.owner_count(signers) >= judge.threshold
+    return signers

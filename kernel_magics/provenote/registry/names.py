@@ -138,6 +138,22 @@ def person(text: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", plain)[:40].strip("-._") or "me"
 
 
+def check_person(name: str) -> str:
+    """Return ``name`` if it can be a person's in a policy.
+
+    Raises
+    ------
+    UsageError
+        If not; the message proposes one.
+    """
+    if PERSON.fullmatch(name) and len(name) <= LONGEST:
+        return name
+    raise UsageError(
+        f"{visible(name)!r} is no person's name",
+        f"Use lower-case letters, digits, '.', '-' and '_', as `{person(name)}`",
+    )
+
+
 def visible(text: str) -> str:
     """Return ``text`` on one line, with control, direction and other unseen characters as their code."""
     shown = []

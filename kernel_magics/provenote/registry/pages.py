@@ -8,14 +8,12 @@ from typing import Any
 
 from provenote.registry.event import timestamp
 from provenote.registry.listing import Holding, Waiting
-from provenote.registry.names import visible
 from provenote.registry.plan import Me
-from provenote.registry.policy import Policy
 from provenote.registry.reading import Registry
 from provenote.registry.signing import Signed
 from provenote.registry.state import Promotion
 from provenote.registry.verifying import Report
-from provenote.view import Cell, Column, Facts, Line, Mark, Part, Table, Text, View
+from provenote.view import Cell, Column, Facts, Line, Mark, Part, Table, View
 
 
 def signed(done: Signed) -> View:
@@ -34,7 +32,7 @@ def signed(done: Signed) -> View:
         subject = promotion.subject
         data |= {"model": subject.model, "version": subject.version, "commit": subject.commit}
         data |= {"stage": promotion.stage, "status": promotion.status}
-    return View([*parts, *_kind(done.registry)], data)
+    return View([*parts, *kind(done.registry)], data)
 
 
 def holdings(registry: Registry, found: Sequence[Holding]) -> View:
@@ -61,7 +59,7 @@ def holdings(registry: Registry, found: Sequence[Holding]) -> View:
         empty='Nothing is released yet. Ask for it: `provenote promote NAME --to production --why "..."`',
     )
     data = {"models": [asdict(one) for one in found], "waiting": waiting}
-    return View([table, *_kind(registry)], data)
+    return View([table, *kind(registry)], data)
 
 
 def requests(registry: Registry, found: Sequence[Waiting], me: Me | None) -> View:
@@ -72,7 +70,7 @@ def requests(registry: Registry, found: Sequence[Waiting], me: Me | None) -> Vie
     elif me is None:
         parts.append(Line("None of your keys is in the policy: you may read, not vote.", "warn"))
     data = {"me": me.name if me else None, "waiting": [_waiting_data(one) for one in found]}
-    return View([*parts, *_kind(registry)], data)
+    return View([*parts, *kind(registry)], data)
 
 
 def reports(
@@ -101,16 +99,7 @@ def reports(
         "refused": dict(refused),
         "seconds": round(took, 3),
     }
-    return View([*parts, *_kind(registry)], data, status=1 if broken or wrong else 0)
-
-
-def policy(registry: Registry, text: str) -> View:
-    """Show the policy in force as it was signed."""
-    found = registry.log.policy
-    head = f"policy {found.version}, sha256:{found.id}, signed by {_owners(found)}"
-    data = {"version": found.version, "id": found.id, "root": f"sha256:{registry.root}", "text": text}
-    lines = [visible(line) for line in text.splitlines()]
-    return View([Line(head, "ok"), Text("\n".join(lines)), *_kind(registry)], data)
+    return View([*parts, *kind(registry)], data, status=1 if broken or wrong else 0)
 
 
 def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
@@ -129,7 +118,7 @@ def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
         for row in rows
     ]
     table = Table([Column(heading) for heading in headings], cells, empty="No event yet.")
-    return View([table, *_kind(registry)], {"events": list(rows)})
+    return View([table, *kind(registry)], {"events": list(rows)})
 
 
 def _next(promotion: Promotion) -> str:
@@ -145,7 +134,7 @@ def _next(promotion: Promotion) -> str:
     return f"The request for {subject.reference} in {stage} is {promotion.status}."
 
 
-def _kind(registry: Registry) -> list[Part]:
+def kind(registry: Registry) -> list[Part]:
     """Say what a reader must know of the policy."""
     policy = registry.log.policy
     if policy.demo:
@@ -153,10 +142,6 @@ def _kind(registry: Registry) -> list[Part]:
     if policy.solo:
         return [Line("Solo mode: one person has every role, so nobody else has checked.", role="muted")]
     return []
-
-
-def _owners(found: Policy) -> str:
-    return f"{found.threshold} of {len(found.owners)} owner{'' if len(found.owners) == 1 else 's'}"
 
 
 def _verified(one: Holding) -> Cell:

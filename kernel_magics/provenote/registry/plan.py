@@ -73,6 +73,10 @@ class Plan:
             ("policy", f"{policy.version} ({policy.id}){', ' + kind if kind else ''}"),
             ("key", f"{me.name}, {me.signer.label}"),
         ]
+        if registry.proposals:
+            pairs.append(
+                ("note", "a next policy waits for owners; once it counts, this must be signed again")
+            )
         width = max(len(name) for name, _ in pairs)
         lines = ["You sign exactly this:"]
         lines += [f"  {name:<{width}}  {visible(value)}" for name, value in pairs]

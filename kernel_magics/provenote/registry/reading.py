@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 from provenote.registry import chain, event, root
 from provenote.registry.fold import Log, fold
@@ -28,6 +28,8 @@ class Registry:
     root : str
         The root under which it was read.
     state : State
+    files : mapping of str to bytes
+        The files of the ledger.
     """
 
     workspace: Workspace
@@ -35,6 +37,12 @@ class Registry:
     commit: str
     root: str
     state: State
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def proposals(self) -> list[chain.Proposal]:
+        """The next policies that wait for more owners' signatures."""
+        return chain.proposals(self.files, self.log.policy)
 
     @property
     def log(self) -> Log:
@@ -76,7 +84,7 @@ def read(workspace: Workspace, given: str | None = None, *, now: float | None = 
         return frozenset(name for path in ledger.paths(commit) if (name := event.event_id(path)))
 
     log = fold(found.files, trusted, int(time.time() if now is None else now), known)
-    return Registry(workspace, ledger, found.commit, trusted, State(log))
+    return Registry(workspace, ledger, found.commit, trusted, State(log), found.files)
 
 
 def overlay_path(workspace: Workspace) -> str:

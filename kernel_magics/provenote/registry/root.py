@@ -56,6 +56,24 @@ def pin(folder: Path, root: str) -> None:
     command.git(folder, "config", "--local", SETTING, f"sha256:{root}")
 
 
+def pin_new(folder: Path, text: str) -> None:
+    """Trust the root that a person was told, where none is trusted yet.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or another one is pinned: a root is never replaced in passing.
+    """
+    wanted, there = parse(text), pinned(folder)
+    if there not in (None, wanted):
+        raise UsageError(
+            f"another root is pinned here (sha256:{there})",
+            f"If that one is wrong: `git config --unset-all {SETTING}`",
+        )
+    if there is None:
+        pin(folder, wanted)
+
+
 def none_pinned(claimed: str | None) -> NoRoot:
     """Return the error for a reader without a root; ``claimed`` is what the ledger says of itself."""
     if claimed is None:

@@ -82,11 +82,11 @@ def find_me(registry: Registry, signers: Iterable[Signer] | None = None) -> Me:
     if not tried:
         raise Refused(
             f"there is no SSH key to sign with here; policy {policy.version} knows {people}",
-            "Make one: `ssh-keygen -t ed25519`, and have an owner admit it",
+            "Make one: `ssh-keygen -t ed25519`, then ask to be let in: `provenote join`",
         )
     raise Refused(
         f"policy {policy.version} knows {people}, but none of your keys ({', '.join(tried[:3])})",
-        "Have an owner admit your key",
+        "Ask to be let in: `provenote join`",
     )
 
 
