@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from provenote import workspace
+from provenote import doctor, workspace
 from provenote.commands import jobs as verbs
 from provenote.commands.tree import Context
 from provenote.errors import WorldError
@@ -120,6 +120,11 @@ def test_fresh_commands_share_what_lingers_and_two_at_once_start_it_once(repo):
     assert pids() == before
     assert [one.facts["forked"] for one in warm.lingering()] == [4, 4]
     assert {fact(one["id"], "warm") for one in [*said, again]} == {True}
+    told = [found.what for found in doctor.examine(repo) if found.what.startswith("warm process")]
+    assert [text.partition(", number")[0] for text in told] == [
+        "warm process for kernels",
+        "warm process for supervisors",
+    ]
     view = verbs.jobs(Context(), stop_warm=True)
     assert view.data == {"stopped": 2}
     wait_for(lambda: not any(psutil.pid_exists(pid) for pid in before.values()))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.integration.corpus import NOTEBOOKS, OWN_MODULE, STARTUP
 
-from provenote.jobs import executor, folder, launch
+from provenote.jobs import executor, folder, launch, preload
 
 _TEMPORARY = re.compile(r"ipykernel_\d+/\d+\.py|0x[0-9a-f]{6,}|/provenote-\w+/k\.json|<dc:date>.*?</dc:date>")
 
@@ -82,6 +82,11 @@ def apart(cold: str, warm: str) -> str:
     """Return two texts from where they part."""
     place = max(0, len(os.path.commonprefix([cold, warm])) - 40)
     return f"cold {cold[place : place + 400]}\n  warm {warm[place : place + 400]}"
+
+
+def test_each_package_that_may_be_imported_beforehand_is_in_the_corpus():
+    named = {name for cells in NOTEBOOKS.values() for cell in cells for name in preload.imports(cell)}
+    assert {name.partition(".")[0] for name in named} >= preload.KNOWN
 
 
 @pytest.mark.slow

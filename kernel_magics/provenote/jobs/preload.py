@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 KNOWN = frozenset({
-    "PIL", "dateutil", "joblib", "matplotlib", "numpy", "pandas", "pyarrow", "pytz", "scipy", "sklearn",
-    "threadpoolctl", "yaml",
+    "PIL", "joblib", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl", "yaml",
 })  # fmt: skip
 """Packages whose import leaves nothing behind that a kernel would notice: no thread, no output, no look at
 the shell that is not shown to them. Each is in the notebooks of ``tests/integration/test_warm_equal.py``."""
