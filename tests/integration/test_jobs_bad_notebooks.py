@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -17,7 +18,7 @@ from provenote import workspace
 from provenote.commands import jobs as verbs
 from provenote.commands.tree import Context
 from provenote.errors import UsageError
-from provenote.jobs import folder, launch
+from provenote.jobs import executor, folder, launch
 from provenote.stores import index
 
 
@@ -134,6 +135,21 @@ def test_grandchildren_in_sessions_of_their_own_go_too(repo):
     assert result.state.state == "killed"
     assert result.state.reason == "cell 2: the kernel died (exit status 3)"
     wait_for(lambda: job_processes(result.id) == [], 5)
+
+
+def test_a_killed_supervisor_leaves_no_session_of_its_job(repo):
+    source = (
+        "import subprocess, time\nsubprocess.Popen(['sleep', '303'], start_new_session=True)\n"
+        "print('up', flush=True)\ntime.sleep(300)"
+    )
+    request = launch.check(write(repo / "t.ipynb", cell(source, "c1")))
+    there = executor.get(request.workspace)
+    job = there.submit(request.spec({}, "n", label="t", commit=launch.commit(request)))
+    wait_for(lambda: "up" in there.logs(job))
+    claimed = next(event for event in folder.find(request.workspace.home, job).events() if "pid" in event)
+    os.kill(claimed["pid"], signal.SIGKILL)
+    wait_for(lambda: there.status(job).state == "lost", 20)
+    wait_for(lambda: job_processes(job) == [], 5)
 
 
 def test_a_job_that_writes_elsewhere_leaves_the_record_alone(repo):

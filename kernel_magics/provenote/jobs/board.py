@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from provenote.compare.families import sweep_name
 from provenote.compare.numbers import clock
 from provenote.errors import WorldError
 from provenote.jobs.folder import JobFolder, Tail, listing
@@ -186,6 +187,6 @@ def _row(made: dict[str, Any], going: bool) -> list[Cell]:
     row += [Cell("" if made["left"] is None else f"≈ {clock(made['left'])}", "muted")] if going else []
     return [
         *row,
-        Cell(made["name"] or "", "code"),
+        Cell(made["name"] or (sweep_name(made["id"]) if made["kind"] == "sweep" else ""), "code"),
         Cell(last if len(last) <= 60 else last[:59] + "…", "muted", last),
     ]

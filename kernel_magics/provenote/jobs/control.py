@@ -1,7 +1,7 @@
 """Stop a running notebook: on a cancel, on SIGTERM, and when its time is up.
 
 First its kernel's process group is interrupted, so that user code can tidy up; after a grace it is killed.
-What its code has started in sessions of its own is told by the job's id in its environment, and goes last.
+What its code has started in sessions of its own is told by the run's id in its environment, and goes last.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from types import FrameType
 
-from provenote.jobs.folder import JobFolder
+from provenote.jobs.folder import JobFolder, Tail
 from provenote.jobs.warden import Warden, kill_group
 
 GRACE = 3.0  # seconds between the interrupt and the kill
@@ -69,7 +69,7 @@ class Control:
         self._thread.join()
         if self._group:
             self._warden.release(self._group)
-        end_left_over(self._folder.id, self._group)
+        end_left_over(Tail(self._folder).state_as_written().run, self._group)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._folder.ask_cancel()
@@ -97,14 +97,17 @@ class Control:
                 kill_group(group)
 
 
-def end_left_over(job: str, kernel: int | None) -> int:
+def end_left_over(run: str | None, kernel: int | None) -> int:
     """Kill what a job's code has started and left, its kernel's own group apart; return how many there were.
 
-    Linux alone tells the environment of a process; elsewhere only the kernel's group is ended.
+    Another attempt at the same job, by a worker on this host, is another run and not touched. Linux alone
+    tells the environment of a process; elsewhere only the kernel's group is ended.
     """
     ended: set[int] = set()
+    if run is None:
+        return 0
     for _ in range(_SWEEPS):  # what is killed may have started something just before
-        found = _marked(job, kernel) - ended
+        found = _marked(run, kernel) - ended
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -114,8 +117,8 @@ def end_left_over(job: str, kernel: int | None) -> int:
     return len(ended)
 
 
-def _marked(job: str, kernel: int | None) -> set[int]:
-    mark = f"PROVENOTE_JOB={job}".encode()
+def _marked(run: str, kernel: int | None) -> set[int]:
+    mark = f"PROVENOTE_RUN={run}".encode()
     found: set[int] = set()
     try:
         names = os.listdir("/proc")
