@@ -182,6 +182,7 @@ def _supervised(folder: JobFolder, root: Path) -> int:
     from provenote import config
     from provenote.jobs import warm
     from provenote.jobs.spec import THREAD_VARIABLES
+    from provenote.jobs.wish import Wish
 
     lease = folder.lease()
     assert lease is not None  # nobody else knows of this folder
@@ -194,11 +195,12 @@ def _supervised(folder: JobFolder, root: Path) -> int:
         if not config.load(root).warm_kernels:
             raise warm.NotWarm("the setting warm_kernels is off")
         line, pid = warm.fork(
-            warm.Wish("supervisor", (sys.executable, "-P"), of_zygote), request, [1, 2, lease, hears]
+            Wish("supervisor", (sys.executable, "-P"), of_zygote), request, [1, 2, lease, hears]
         )
     except warm.NotWarm as error:
         from provenote.jobs import supervisor
 
+        os.close(says)
         print(f"This job's supervisor was started cold: {error}.", file=sys.stderr, flush=True)
         return supervisor.main([str(folder.path), "--lease", str(lease)])
     finally:
