@@ -60,6 +60,8 @@ def test_a_board_lists_jobs_with_what_is_left(tmp_path):
     text = terminal.render(board.view(entries), width=120)
     assert "2/5" in text and "0:10" in text and "≈ 0:20" in text
     assert "\x1b" not in text
+    narrow = terminal.render(board.view(entries), width=70)
+    assert "epoch 3" in narrow and "columns not shown here: left, run" in narrow
     going.append({"state": "oom_killed", "reason": "cell 2: out of memory"})
     text = terminal.render(board.view(found.entries(1011, 20)), width=120)
     assert "out of memory" in text and "left" not in text

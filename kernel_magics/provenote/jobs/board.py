@@ -144,7 +144,8 @@ def view(entries: Sequence[dict[str, Any]]) -> View:
     heads = [("job", "left"), ("notebook", "left"), ("state", "left"), ("cells", "right"), ("time", "right")]
     going = any(not made["over"] for made in entries)
     heads += [("left", "right")] if going else []
-    columns = [Column(name, side) for name, side in [*heads, ("run", "left"), ("last line", "left")]]  # type: ignore[arg-type]
+    columns = [Column(name, side) for name, side in [*heads, ("run", "left")]]  # type: ignore[arg-type]
+    columns.append(Column("last line", keep=True))
     rows = [_row(made, going) for made in entries]
     empty = "No job was run here yet. Run one: `provenote job run NOTEBOOK -p name=value`"
     table = Table(columns, rows, [MARKS[made["status"]] for made in entries], empty=empty)
