@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from provenote.commands.tree import Context, verb
-from provenote.view import View, said
+from provenote.view import Line, View, said
 
 
 @verb("promote")
@@ -219,7 +219,13 @@ def inbox(context: Context) -> View:
 
 @verb("verify")
 def verify(
-    context: Context, name: str | None = None, *, stage: str | None = None, tags: bool = False
+    context: Context,
+    name: str | None = None,
+    *,
+    stage: str | None = None,
+    tags: bool = False,
+    remote: str | None = None,
+    repair: bool = False,
 ) -> View:
     """Walk from the policy to the bytes of what is in use, and name the first link that does not hold.
 
@@ -233,14 +239,24 @@ def verify(
         The stage; default: all that hold something.
     tags : bool
         Also look for tags that were moved, forged or lost.
+    remote : str
+        Also look for such tags on this remote, and whether its ledger is behind.
+    repair : bool
+        Make missing tags anew, here and on the remote; one that is there is never touched.
     """
-    from provenote.registry import pages, reading, verifying
+    from provenote.registry import pages, reading, tag_audit, verifying
 
     started = time.monotonic()
     registry = reading.read(context.workspace)
     reports = [verifying.verify(registry, key, context.tell) for key in verifying.keys(registry, name, stage)]
-    wrong = verifying.check_tags(registry) if tags else None
-    return pages.reports(registry, reports, wrong, time.monotonic() - started)
+    made = tag_audit.repair(registry, remote) if repair else []
+    wrong = verifying.check_tags(registry) if tags or remote or repair else None
+    if wrong is not None and remote is not None:
+        there = tag_audit.on_remote(registry, remote)
+        wrong |= {f"{tag} on {remote}": why for tag, why in there.items()}
+    view = pages.reports(registry, reports, wrong, time.monotonic() - started)
+    again = [Line(f"tag {tag}: made anew", "ok") for tag in made]
+    return View([*again, *view.parts], {**view.data, "repaired": made}, view.status)
 
 
 @verb("audit")

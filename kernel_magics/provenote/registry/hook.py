@@ -82,13 +82,12 @@ def check(folder: Path, updates: Iterable[Update], root: str | None, *, now: flo
     """
     push, findings = Push(folder, tuple(updates)), Findings()
     judged: Judged | None = None
-    try:
-        judged = hook_ledger.judge(push, root, now)
-    except ProvenoteError as error:
-        if push.of(LEDGER) is not None:
+    asked = push.of(LEDGER) is not None
+    if asked or any(hook_tags.may_govern(update.ref) for update in push.updates):
+        try:
+            judged = hook_ledger.judge(push, root, now)
+        except ProvenoteError as error:
             findings.refused.append(_line(LEDGER, error))
-        elif any(hook_tags.may_govern(update.ref) for update in push.updates):
-            findings.refused.append(f"tags cannot be checked: {error.line}")
     if judged is not None:
         findings.remarks += judged.remarks
     for update in push.updates:

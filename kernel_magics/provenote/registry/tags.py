@@ -49,10 +49,21 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A tag as the repository has it: the commit it points to, and whether it is an annotated one."""
+    """A tag as a repository has it.
+
+    Parameters
+    ----------
+    commit : str
+        What it points to.
+    annotated : bool
+        Whether it is an object of its own.
+    text : str or None
+        That object's content, None where nobody has read it.
+    """
 
     commit: str
     annotated: bool
+    text: str | None = None
 
 
 def version_name(path: str, model: str, version: str) -> str:
@@ -104,17 +115,31 @@ def wanted(state: State) -> dict[str, Tag]:
 
 def existing(folder: Path) -> dict[str, Found]:
     """Return the repository's version and stage tags of our form, by name."""
+    return {
+        name: found
+        for name, (found, _) in _listed(folder).items()
+        if _VERSION.fullmatch(name) or _STAGE.fullmatch(name)
+    }
+
+
+def below(folder: Path, path: str) -> dict[str, Found]:
+    """Return all tags below an overlay path, of whatever form, each with its content."""
+    there = {name: pair for name, pair in _listed(folder).items() if name.startswith(f"{path}=")}
+    annotated = [name for name, (found, _) in there.items() if found.annotated]
+    contents = command.blobs(folder, [there[name][1] for name in annotated])
+    texts = {
+        name: (content or b"").decode("utf-8", "replace")
+        for name, content in zip(annotated, contents, strict=True)
+    }
+    return {name: Found(found.commit, found.annotated, texts.get(name)) for name, (found, _) in there.items()}
+
+
+def _listed(folder: Path) -> dict[str, tuple[Found, str]]:
+    """Return every tag with its object's id, by name."""
     form = "%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objectname)"
-    found = {}
-    for line in (
-        command.git(folder, "for-each-ref", f"--format={form}", "refs/tags")
-        .decode(errors="replace")
-        .splitlines()
-    ):
-        name, kind, target, peeled = line.split("\0")
-        if _VERSION.fullmatch(name) or _STAGE.fullmatch(name):
-            found[name] = Found(peeled or target, kind == "tag")
-    return found
+    out = command.git(folder, "for-each-ref", f"--format={form}", "refs/tags").decode(errors="replace")
+    rows = (line.split("\0") for line in out.splitlines())
+    return {name: (Found(peeled or oid, kind == "tag"), oid) for name, kind, oid, peeled in rows}
 
 
 def project(folder: Path, tags: Mapping[str, Tag]) -> list[str]:
@@ -143,12 +168,11 @@ def check(path: str, tags: Mapping[str, Tag], there: Mapping[str, Found]) -> dic
     tags : mapping of str to Tag
         What the ledger wants.
     there : mapping of str to Found
-        What the repository has.
+        What the repository has; below ``path`` every tag counts, as GTO reads more forms than we write.
     """
     wrong = {}
     for name, found in there.items():
-        form = _VERSION.fullmatch(name) or _STAGE.fullmatch(name)
-        if not form or form["path"] != path:
+        if not name.startswith(f"{path}="):
             continue
         if name not in tags:
             wrong[name] = "forged: nothing in the ledger backs it"
@@ -156,6 +180,8 @@ def check(path: str, tags: Mapping[str, Tag], there: Mapping[str, Found]) -> dic
             wrong[name] = f"moved: it points to {found.commit[:12]}, the ledger says {tags[name].commit[:12]}"
         elif not found.annotated:
             wrong[name] = "replaced: it is no annotated tag, so GTO and DVC overlook it"
+        elif found.text is not None and (how := differs(found.text, tags[name])):
+            wrong[name] = f"replaced: {how}"
     for name in tags:
         if name not in there and name.startswith(f"{path}="):
             wrong[name] = "missing"

@@ -121,7 +121,8 @@ def keys(registry: Registry, model: str | None = None, stage: str | None = None)
 
 def check_tags(registry: Registry) -> dict[str, str]:
     """Return what is wrong with this project's tags: ``{name: why}``."""
-    return tags.check(registry.path, tags.wanted(registry.state), tags.existing(registry.workspace.top))
+    there = tags.below(registry.workspace.top, registry.path)
+    return tags.check(registry.path, tags.wanted(registry.state), there)
 
 
 def _policy(registry: Registry) -> Link:
