@@ -9,25 +9,17 @@ from __future__ import annotations
 import ast
 import difflib
 import io
-import os
-import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provenote import masking
 from provenote.errors import UsageError
-from provenote.git import secrets
-from provenote.jobs import kinds
-from provenote.jobs.kinds import Kind, Secret
+from provenote.jobs import guard, kinds
+from provenote.jobs.kinds import Kind
 
 MISSING: Any = object()
 """Marks a parameter without a default that can be read."""
-
-_VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-_SECRET_WORDS = {"password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey"}
-_SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("auth", "key"), ("account", "key")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +188,7 @@ def value_of(parameter: Parameter, text: str, names: Mapping[str, Any] | None = 
     UsageError
         If it has another type, or is a secret.
     """
-    secret = _reference(parameter, text)
+    secret = guard.reference(parameter, text)
     if secret is not None:
         return secret
     found = expression(text, names)
@@ -236,7 +228,7 @@ def expression(text: str, names: Mapping[str, Any] | None) -> Any:
 
 def _readable(parameter: Parameter, text: str) -> Any:
     try:
-        return _guarded(parameter, kinds.read(parameter.kind, text))
+        return guard.guarded(parameter, kinds.read(parameter.kind, text))
     except (ValueError, OverflowError):
         raise _mistyped(parameter, text) from None
 
@@ -249,11 +241,11 @@ def checked(parameter: Parameter, value: Any) -> Any:
     UsageError
         If it is none, or a secret.
     """
-    secret = _reference(parameter, value)
+    secret = guard.reference(parameter, value)
     if secret is not None:
         return secret
     try:
-        return _guarded(parameter, kinds.check(parameter.kind, value))
+        return guard.guarded(parameter, kinds.check(parameter.kind, value))
     except ValueError:
         raise _mistyped(parameter, value) from None
 
@@ -262,59 +254,11 @@ def _mistyped(parameter: Parameter, value: Any) -> UsageError:
     shown = value if isinstance(value, str) else repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     if parameter.kind.name == "secret":
-        return _secret(parameter.name)
+        return guard.refusal(parameter.name)
     example = parameter.text if parameter.default is not MISSING else ""
     return UsageError(
         f"parameter {parameter.name} takes {parameter.kind}, not {shown}",
         f"Its default is {example}" if example else None,
-    )
-
-
-def _reference(parameter: Parameter, value: Any) -> Secret | None:
-    """Return the secret that ``env:NAME`` refers to; None if the parameter or the value is none.
-
-    Raises
-    ------
-    UsageError
-        If the variable is not set, or its value could not be told from other texts.
-    """
-    found = _VARIABLE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or not _secretive(parameter):
-        return None
-    name = found[1]
-    if not os.environ.get(name):
-        raise UsageError(
-            f"the environment has no {name} for parameter {parameter.name}", f"Set it: `export {name}=...`"
-        )
-    weak = masking.weakness(os.environ[name])
-    if weak:
-        raise UsageError(
-            f"the secret in {name} cannot be kept out of what is stored: {weak}",
-            "Use a longer one, with letters",
-        )
-    return Secret(f"env:{name}")
-
-
-def _secretive(parameter: Parameter) -> bool:
-    """Whether a parameter holds a secret, by its type or its name."""
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", parameter.name)]
-    named = bool(_SECRET_WORDS & set(words)) or bool(_SECRET_PAIRS & set(zip(words, words[1:], strict=False)))
-    return named or parameter.kind.name == "secret"
-
-
-def _guarded(parameter: Parameter, value: Any) -> Any:
-    """Refuse a secret: a parameter is stored in the run, in Git, for ever."""
-    if parameter.kind.name == "secret" or (
-        isinstance(value, str) and value and (_secretive(parameter) or secrets.find(value, likely=False))
-    ):
-        raise _secret(parameter.name)
-    return value
-
-
-def _secret(name: str) -> UsageError:
-    return UsageError(
-        f"parameter {name} would store a secret in the run, where everyone with the repository reads it",
-        f"Give it by reference, from the environment: `-p {name}=env:{name.upper()}`",
     )
 
 
