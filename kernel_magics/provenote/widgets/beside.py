@@ -11,7 +11,7 @@ from provenote.errors import ProvenoteError
 from provenote.model import Row
 from provenote.render import html
 from provenote.view import Picture, View
-from provenote.widgets.grid import style
+from provenote.widgets.grid import style, theme
 from provenote.widgets.plots import plain
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class Beside:
             control.observe(lambda change: self._asked(), "value")
         self._page = ipywidgets.HTML(page(shown))
         self._below = ipywidgets.VBox([])
-        bar = ipywidgets.HBox([self._hide, self._base])
+        self._theme = theme()
+        self._theme.observe(lambda change: self._dressed(), "dark")
+        bar = ipywidgets.HBox([self._hide, self._base, self._theme])
         self.box = ipywidgets.VBox([bar, self._page, self._below])
         self.box.add_class("pn-shown")
 
@@ -62,7 +64,7 @@ class Beside:
         """Add the plots; their imports take a second or two, so a thread may do it."""
         from provenote.widgets.linked import Linked
 
-        self._linked = Linked(self._workspace, lambda ids: None, self._pick)
+        self._linked = Linked(self._workspace, lambda ids: None, self._pick, dark=self._theme.dark)
         self._pick([row.id for row in self._rows])
         self._below.children = [self._linked.widget]
 
@@ -74,6 +76,10 @@ class Beside:
     def _pick(self, ids: list[str]) -> None:
         if self._linked is not None:
             self._linked.show(self._rows, self._rows, [], ids)
+
+    def _dressed(self) -> None:
+        if self._linked is not None:
+            self._linked.dress(self._theme.dark)
 
     def _asked(self) -> None:
         """Compare again: with or without what is the same, against another run."""

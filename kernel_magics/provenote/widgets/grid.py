@@ -32,6 +32,23 @@ def make(table: Callable[[], dict[str, Any]], **state: Any) -> Any:
     return grid
 
 
+def theme() -> Any:
+    """Make a widget of no size whose ``dark`` says whether the page is dark, for plots without a table."""
+    import anywidget
+    import traitlets
+
+    class Theme(anywidget.AnyWidget):
+        """Whether the page is dark."""
+
+        _esm = (Path(__file__).parent / "parts.js").read_text(encoding="utf-8") + (
+            "export default { render({ model }) { return watchTheme((dark) => {"
+            ' model.set("dark", dark); model.save_changes(); }); } };'
+        )
+        dark = traitlets.Bool(False).tag(sync=True)
+
+    return Theme(layout={"display": "none"})
+
+
 def style() -> str:
     """Return the style sheet of table and plots."""
     return (Path(__file__).parent / "grid.css").read_text(encoding="utf-8")
