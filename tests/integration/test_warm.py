@@ -262,7 +262,7 @@ def test_what_speaks_at_import_is_left_to_the_notebook(tmp_path, monkeypatch):
 def test_what_a_forked_kernel_used_is_in_the_run(repo):
     burn = "import subprocess, sys, time\nburn = 'import time\\nwhile time.process_time() < 0.6: pass'"
     work = "exec(burn); subprocess.run([sys.executable, '-c', burn])"
-    hold = "held = bytearray(150_000_000); time.sleep(3)"
+    hold = "held = b'x' * 150_000_000; time.sleep(3)"
     result = launch.run_job(write(repo / "a.ipynb", burn, work, hold))
     assert fact(result.id, "warm") is True
     used = index.document(workspace.find(), result.state.commit or "")["resources"]
@@ -308,7 +308,7 @@ def test_a_zygote_that_cannot_import_what_it_needs_is_not_tried_twice(repo, home
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("open('/proc/self/cmdline').read().count('zygote') and 1 / 0")
     monkeypatch.setenv("PYTHONPATH", str(broken.parent))
-    with pytest.raises(warm.NotWarm, match=r"gone; see .*kernel-\w+\.log"):
+    with pytest.raises(warm.NotWarm, match=r"; see .*kernel-\w+\.log"):
         warm.fork(kernels(), {}, [1, 2])
     (said,) = warm.runtime_folder().glob("*.log")
     assert said.read_text().count("ZeroDivisionError") == 1
