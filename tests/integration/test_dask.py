@@ -24,7 +24,10 @@ from provenote.errors import ProvenoteError, UsageError, WorldError
 from provenote.jobs import executor, folder, launch, sweeps
 from provenote.jobs.distant import claims, task
 from provenote.jobs.distant.executor import DaskExecutor
+from provenote.jobs.distant.truth import Truth
+from provenote.jobs.distant.work import Work
 from provenote.jobs.folder import JobFolder
+from provenote.sharing import transport
 from provenote.stores import index
 
 pytest.importorskip("distributed")
@@ -394,6 +397,35 @@ def test_a_lost_dispatcher_is_seen_and_its_job_taken_up_again(project: Path, clu
     wait_for(lambda: not our_refs(project))  # also what the killed one left
 
 
+def test_a_run_whose_claim_was_moved_does_not_count(project: Path, cluster: Cluster) -> None:
+    mine = Background(lambda: run(cluster, n=3, seconds=2.0))
+    job = wait_for(lambda: at_work(project, mine))
+    truth = Truth(workspace.find().common_dir, transport.choose(project))
+    work = Work(job, -1, job.spec, {}, 1)
+    claim = truth.look(work)
+    assert truth.said(work, claim or "")["kind"] == "claim"
+    assert truth.stop(work) is None
+    result = mine.wait()
+    assert result.state.state == "succeeded"
+    assert result.state.attempt == 2  # the first one ran to its end, and could not publish
+    assert [row.params["n"] for row in finished(project)] == [3]
+    assert len(git(project, "ls-remote", "origin", "refs/exps/*").splitlines()) == 1
+
+
+def test_a_killed_supervisor_is_told_and_its_run_kept(project: Path, cluster: Cluster) -> None:
+    mine = Background(lambda: run(cluster, n=2, seconds=600.0))
+    wait_for(lambda: at_work(project, mine))
+    (events,) = cluster.place.glob("worker*/kept/*/attempts/*/.git/provenote/jobs/*/events.jsonl")
+    claimed = [json.loads(line) for line in events.read_text().splitlines() if '"claimed"' in line]
+    os.kill(claimed[-1]["pid"], signal.SIGKILL)
+    result = mine.wait(30)
+    assert result.state.state == "killed"
+    assert "was killed (SIGKILL)" in (result.state.reason or "")
+    rows, _ = index.rows(workspace.find())
+    assert [(row.status, row.params["n"]) for row in rows] == [("killed", 2)]
+    wait_for(lambda: not cluster.attempts())
+
+
 def test_a_failed_cell_is_told_as_it_is_here(project: Path, cluster: Cluster) -> None:
     notebook(project, "raise ValueError('no')")
     (project / "new.py").write_text("what is not committed travels too")
@@ -451,8 +483,6 @@ def test_a_remote_that_refuses_is_named(project: Path, cluster: Cluster, tmp_pat
 
 
 def test_only_one_of_two_moves_a_ref(project: Path) -> None:
-    from provenote.sharing import transport
-
     place = workspace.find()
     remote = transport.choose(place.top)
     first, second = (claims.write(place.common_dir, "claim", {"by": name}) for name in "ab")
@@ -472,8 +502,6 @@ def test_only_one_of_two_moves_a_ref(project: Path) -> None:
 
 
 def test_an_unreachable_remote_is_one_line(project: Path) -> None:
-    from provenote.sharing import transport
-
     git(project, "remote", "set-url", "origin", str(project / "nowhere.git"))
     remote = transport.choose(project)
     with pytest.raises(ProvenoteError) as error:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from provenote.jobs.state import JobState
 
 _FOR_EVER = 1e8  # seconds
+_SETTLE = 5.0  # seconds for the kernel of a killed supervisor to end
 
 
 class _Cancelled(BaseException):
@@ -232,7 +233,9 @@ def _close(folder: JobFolder, place: Path, code: int) -> None:
     facts: dict[str, Any] = {}
     if Tail(folder).state_as_written().run is not None:
         workspace = find(os.getcwd())
-        runs.close_dead(workspace.common_dir, workspace.home)
+        until = time.monotonic() + _SETTLE
+        while runs.close_dead(workspace.common_dir, workspace.home) and time.monotonic() < until:
+            time.sleep(0.05)  # its kernel, which the warden is ending, may still hold the run
         words = ["for-each-ref", "--format=%(objectname) %(refname:lstrip=4)", runs.REFS]
         from provenote.git.command import git
 

@@ -329,7 +329,7 @@ class Dispatcher:
     def _tell(self, job: str, worker: str) -> None:
         """Have a worker stop a job."""
         try:
-            self._client.run(task.cancel, job, workers=[worker])
+            self._client.run(task.cancel, job, self.id, workers=[worker])
         except Exception as error:  # the worker is gone: that is told elsewhere
             print(repr(error), file=sys.stderr, flush=True)
 

@@ -23,7 +23,7 @@ from provenote.jobs.spec import THREAD_VARIABLES
 _LOOK_EVERY = 0.2  # seconds between two looks at the job's files
 _CHUNK = 8_000  # characters of log told at once: the scheduler keeps a thousand events in memory
 
-_running: dict[str, subprocess.Popen[bytes]] = {}
+_running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
 
 
 def work(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,12 +54,13 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
             env=_environment(),
             start_new_session=True,
         )
-        _running[order["job"]] = process
+        name = order["job"], order["by"]  # two dispatchers may have given out the same job
+        _running[name] = process
         tell(worker=worker.address)  # from now on it can be told to stop
         try:
             verdict = _follow(process, full, worker, tell)
         finally:
-            _running.pop(order["job"], None)
+            _running.pop(name, None)
             _end(process)
         if verdict is None:
             errors.seek(0)
@@ -68,9 +69,9 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     return {**verdict, "host": os.uname().nodename, "worker": worker.address}
 
 
-def cancel(job: str) -> bool:
+def cancel(job: str, by: str) -> bool:
     """Ask this worker's attempt at a job to stop; False if there is none. Called by the dispatcher."""
-    process = _running.get(job)
+    process = _running.get((job, by))
     if process is None:
         return False
     with contextlib.suppress(ProcessLookupError):
