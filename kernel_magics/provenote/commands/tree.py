@@ -38,6 +38,7 @@ JOURNEYS = {
     "triggers": "tick",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
     "models verify audit",
+    "checking": "check checkpoint",
     "people": "join admit policy",
     "enforcing": "guard",
 }

@@ -62,6 +62,8 @@ class Waiting:
     metrics : tuple of (name, before, after)
         Metrics of the holder's run and of the asked one; None where a run has none.
     comments : tuple of (who, text)
+    ends : int or None
+        Until when an override counts that others must ratify; seconds since 1970.
     """
 
     promotion: Promotion
@@ -70,6 +72,7 @@ class Waiting:
     holder: Subject | None
     metrics: tuple[tuple[str, Any, Any], ...]
     comments: tuple[tuple[str, str], ...] = ()
+    ends: int | None = None
 
 
 def models(registry: Registry) -> list[Holding]:
@@ -90,7 +93,13 @@ def models(registry: Registry) -> list[Holding]:
 
 def inbox(registry: Registry, me: Me | None) -> list[Waiting]:
     """Return the requests that wait for somebody, oldest first."""
-    return [_waiting(registry, one, me) for one in registry.state.promotions if one.waiting]
+    releases = registry.state.releases
+    found = []
+    for one in registry.state.promotions:
+        ends = releases.ends(one.release) if one.release and one.status == "released" else None
+        if one.waiting or ends is not None:
+            found.append(_waiting(registry, one, me, ends))
+    return found
 
 
 def _holding(registry: Registry, release: Release, problem: str, names: Mapping[str, str]) -> Holding:
@@ -127,7 +136,7 @@ def _checked(registry: Registry, subject: Subject) -> tuple[bool | None, str]:
     return True, ""
 
 
-def _waiting(registry: Registry, promotion: Promotion, me: Me | None) -> Waiting:
+def _waiting(registry: Registry, promotion: Promotion, me: Me | None, ends: int | None) -> Waiting:
     policy, subject = registry.log.policy, promotion.subject
     rule = policy.rule(subject.path, subject.model, promotion.stage)
     mine: Literal["vote", "release", "withdraw", ""] = ""
@@ -135,11 +144,15 @@ def _waiting(registry: Registry, promotion: Promotion, me: Me | None) -> Waiting
         could = {name for need in promotion.verdict.needs if len(need.got) < need.min for name in need.could}
         if promotion.status == "approved" and policy.may(me.name, me.signer.public, rule.release):
             mine = "release"
-        elif me.name in could:
+        elif me.name in could and not (ends and promotion.release and me.name == promotion.release.event.by):
             mine = "vote"
-        elif me.name == promotion.request.by:
+        elif me.name == promotion.request.by and not ends:
             mine = "withdraw"
-    holder = registry.state.releases.holder((*subject.key, promotion.stage))
+    releases = registry.state.releases
+    holder = releases.holder((*subject.key, promotion.stage))
+    if holder and holder == promotion.release:  # an override holds it: what it replaced is of interest
+        replaced = [releases.all[name] for name in holder.event.body["supersedes"] if name in releases.all]
+        holder = next((one for one in replaced if not one.problems), None)
     before = _metrics(registry, holder.subject) if holder else {}
     after = _metrics(registry, subject)
     names = [name for name in after if _plain(after[name]) and (name not in before or _plain(before[name]))]
@@ -147,7 +160,7 @@ def _waiting(registry: Registry, promotion: Promotion, me: Me | None) -> Waiting
     lacking = tuple(problem.text for problem in promotion.verdict.problems)
     about = registry.log.about(promotion.request.id)
     comments = tuple((item.by, item.text("text")) for item in about if item.type == "comment")
-    return Waiting(promotion, mine, lacking, holder.subject if holder else None, metrics, comments)
+    return Waiting(promotion, mine, lacking, holder.subject if holder else None, metrics, comments, ends)
 
 
 def _plain(value: Any) -> bool:

@@ -169,6 +169,10 @@ def _waiting(one: Waiting) -> list[Part]:
         *(("lacks" if place == 0 else "", Cell(text, "warn")) for place, text in enumerate(one.lacking)),
     ]
     head = f"{subject.reference} to {one.promotion.stage}"
+    if one.ends is not None and one.promotion.release:
+        over = one.promotion.release.event
+        told = f"{over.by}: {over.why}. Ends {timestamp(one.ends)} unless ratified"
+        pairs.append(("override", Cell(told, "warn")))
     parts: list[Part] = [Line(head, mark, "strong", asked), Facts(pairs)]
     if one.metrics:
         before = one.holder.version if one.holder else "–"
@@ -183,6 +187,8 @@ def _waiting(one: Waiting) -> list[Part]:
 
 def _turn(one: Waiting) -> str:
     reference = one.promotion.subject.reference
+    if one.mine == "vote" and one.ends is not None:
+        return f"Your turn: `provenote approve {reference}` ratifies it"
     if one.mine == "vote":
         return f'Your turn: `provenote approve {reference}` or `provenote reject {reference} --why "..."`'
     if one.mine == "release":
@@ -207,6 +213,7 @@ def _waiting_data(one: Waiting) -> dict[str, Any]:
         "mine": one.mine or None,
         "comments": [{"by": who, "text": text} for who, text in one.comments],
         "replaces": one.holder.version if one.holder else None,
+        "override_ends": timestamp(one.ends) if one.ends is not None else None,
         "metrics": {name: {"before": before, "after": after} for name, before, after in one.metrics},
     }
 

@@ -7,6 +7,7 @@ log first, and what the rules say about the outcome is what the person reads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provenote.errors import Refused, UsageError
@@ -26,6 +27,7 @@ from provenote.registry.plan import (
     renewed,
     succession,
 )
+from provenote.registry.policy import CI
 from provenote.registry.reading import Registry
 from provenote.registry.rules import format_problems, no_rule
 from provenote.registry.signing import trial
@@ -125,7 +127,8 @@ def vote(promotion: Promotion, decision: str, why: str, registry: Registry, me: 
     """
     found = renewed(promotion, registry)
     subject, stage = found.subject, found.stage
-    if found.status in ("released", "replaced", "recalled"):
+    ratifies = _ratifies(found, registry, me)
+    if found.status in ("released", "replaced", "recalled") and not ratifies:
         raise UsageError(
             f"{subject.reference} was released to {stage} already",
             f"See it: `provenote verify {subject.model}`",
@@ -137,7 +140,10 @@ def vote(promotion: Promotion, decision: str, why: str, registry: Registry, me: 
     word = "approve" if decision == "approve" else "reject"
     told = reason_given(why, "to reject") if decision == "reject" else why.strip()
     body = about(found, decision=decision, why=told or None)
-    acts = (Act("vote", f"{word} {subject.reference} for {stage}", body),)
+    words = f"{word} {subject.reference} for {stage}"
+    if ratifies:
+        words += ", which was released without the approvals"
+    acts = (Act("vote", words, body),)
     if me.name in found.verdict.approvers and decision == "approve":
         raise UsageError(f"you ({me.name}) have approved {subject.reference} already", _next(found))
     tried, made = trial(registry, me, acts)
@@ -148,6 +154,18 @@ def vote(promotion: Promotion, decision: str, why: str, registry: Registry, me: 
         raise Refused(_no_vote(found, registry, me, word), "See: `provenote inbox`")
     holder = registry.state.releases.holder((*subject.key, stage))
     return Plan(acts, facts(subject, stage, holder, told), subject.model)
+
+
+def _ratifies(found: Promotion, registry: Registry, me: Me) -> bool:
+    """Whether a vote is about an override that others must ratify; refuse the one who overrode."""
+    if found.release is None or registry.state.releases.ends(found.release) is None:
+        return False
+    if me.name == found.release.event.by:
+        raise Refused(
+            f"you ({me.name}) released {found.subject.reference} without approvals, so others must ratify it",
+            "See who: `provenote inbox`",
+        )
+    return True
 
 
 def withdraw(promotion: Promotion, why: str, registry: Registry, me: Me) -> Plan:
@@ -165,6 +183,41 @@ def withdraw(promotion: Promotion, why: str, registry: Registry, me: Me) -> Plan
     body = about(found, why=why.strip() or None)
     acts = (Act("withdraw", f"withdraw the request for {found.subject.reference} in {found.stage}", body),)
     return Plan(acts, facts(found.subject, found.stage, None, why), found.subject.model)
+
+
+def check(
+    promotion: Promotion, name: str, status: str, evidence: Mapping[str, str], registry: Registry, me: Me
+) -> Plan:
+    """Plan the verdict of a check; only a key with the role ``ci`` makes it count.
+
+    Parameters
+    ----------
+    promotion : Promotion
+    name : str
+        Name of the check, as the rule asks for it.
+    status : {'pass', 'fail'}
+    evidence : mapping of str to str
+        What the verdict rests on: a run's commit, the SHA-256 of a report.
+    registry : Registry
+    me : Me
+    """
+    found = renewed(promotion, registry)
+    subject, stage, policy = found.subject, found.stage, registry.log.policy
+    rule = policy.rule(subject.path, subject.model, stage)
+    asked = rule.checks if rule else ()
+    if name not in asked:
+        raise UsageError(
+            f"no check {visible(name)!r} is asked of {subject.reference} in {stage}",
+            f"Asked are: {', '.join(asked) or 'none'}",
+        )
+    if not policy.may(me.name, me.signer.public, [CI]):
+        who = ", ".join(policy.in_role([CI])) or "nobody"
+        raise Refused(f"{me.name} signs no checks: it takes the role {CI} ({who})")
+    if found.status in ("withdrawn", "void", "expired"):
+        raise UsageError(f"the request for {subject.reference} in {stage} is {found.status}")
+    body = about(found, name=name, status=status, evidence=dict(evidence) or None)
+    acts = (Act("check", f"check {name} of {subject.reference} for {stage}: {status}", body),)
+    return Plan(acts, facts(subject, stage, None, ""), subject.model)
 
 
 def comment(promotion: Promotion, text: str, registry: Registry, me: Me) -> Plan:

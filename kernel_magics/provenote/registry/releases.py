@@ -120,6 +120,25 @@ class Releases:
             if (by is None or self.log.before(one.event.id, by.id)) and not self._recalled(one, by)
         )
 
+    def ends(self, one: Release) -> int | None:
+        """Return until when an override counts that nobody has ratified yet; None for any other release.
+
+        Seconds since 1970.
+        """
+        rule = self.log.policy_of(one.event).rule(*one.key)
+        request = self.log.events.get(str(one.event.promotion))
+        if (
+            one.problems
+            or not one.event.body.get("override")
+            or rule is None
+            or not rule.override
+            or not request
+        ):
+            return None
+        if self._ratified(one.event, request, self.held(one.subject, one.event)):
+            return None
+        return one.event.at + rule.override.hours * HOUR
+
     def _recalled(self, one: Release, by: Event | None) -> bool:
         """Whether a release was recalled, unless by somebody who had seen the event ``by``."""
         recall = self.recalled.get(one.event.id)

@@ -27,6 +27,8 @@ Confirm = Callable[[str, str], str]
 """Shows a text, asks to type a word, and returns what was typed."""
 
 TRIES = 20
+UNASKED = frozenset({"check", "checkpoint"})
+"""Types of events that a machine signs."""
 
 
 class NoPerson(Refused):
@@ -137,13 +139,32 @@ def carry_out(registry: Registry, me: Me, planner: Planner, confirm: Confirm | N
     typed = confirm(shown, plan.word)
     if typed.strip() != plan.word:
         raise UsageError(f"{visible(typed)!r} is not {plan.word!r}, so nothing was signed")
+    return _land(registry, me, planner, plan, shown)
+
+
+def by_machine(registry: Registry, me: Me, planner: Planner) -> Signed:
+    """Sign what a machine says (a check, a checkpoint) without asking anybody.
+
+    Raises
+    ------
+    NoPerson
+        If the plan holds anything that takes a person's will.
+    """
+    plan = planner(registry, me)
+    if personal := [act.words for act in plan.acts if act.type not in UNASKED]:
+        raise NoPerson(f"a machine cannot sign this: {personal[0]}")
+    return _land(registry, me, planner, plan, None)
+
+
+def _land(registry: Registry, me: Me, planner: Planner, plan: Plan, shown: str | None) -> Signed:
+    """Sign and append; where the ledger has grown meanwhile, plan again and compare with what was shown."""
     for _ in range(TRIES):
         try:
             ids = _sign(registry, me, plan)
         except Moved:
             registry = reading.read(registry.workspace, registry.root)
             plan = planner(registry, me)
-            if plan.text(me, registry) != shown:
+            if shown is not None and plan.text(me, registry) != shown:
                 raise Refused(
                     "the ledger changed while you decided, so nothing was signed", "Look again"
                 ) from None

@@ -1,0 +1,302 @@
+"""A team brings models to stages: each rule with people of their own keys in clones of one bare remote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from team_desk import Crew, Member
+
+from provenote.errors import Refused, UsageError
+from provenote.registry import reading
+from provenote.registry.signing import NoPerson
+from provenote.registry.state import NotReleased
+from provenote.stores import keys
+from provenote.workspace import find
+
+RULES = """\
+roles: {ds: [me], lead: [], risk: [], releaser: [me], ci: [], emergency: [me]}
+rules:
+- model: "*"
+  stage: production
+  promotes_from: [staging]
+  request: ds
+  approvals: [{role: lead, min: 1}, {role: risk, min: 1}]
+  checks: [model-tests]
+  approval_days: 14
+  request_days: 30
+  release: releaser
+  rollback: [releaser]
+  recall: [risk]
+  override: {role: emergency, hours: 24}
+- {model: "*", stage: staging, request: ds, approvals: [], release: ds}
+"""
+
+
+@pytest.fixture
+def crew(tmp_path: Path, make_repo) -> Crew:
+    return Crew(tmp_path, make_repo)
+
+
+@pytest.fixture
+def team(crew: Crew) -> list[Member]:
+    """ada owns, asks, releases and overrides; bob leads; carol is risk; ci checks by a key in a file."""
+    ada = crew.member("ada")
+    (ada.root / "start.yaml").write_text(RULES)
+    root = ada.does("policy start --from start.yaml").data["root"]
+    ada.sync()
+    keys.make(crew.folder / "ci_ed25519", "ci")
+    ada.does(f"admit ci --pub {crew.folder / 'ci_ed25519.pub'} --role ci")
+    people = [ada]
+    for name, role in (("bob", "lead"), ("carol", "risk")):
+        one = crew.member(name)
+        one.sync()
+        one.does(f"join --root sha256:{root}")
+        one.sync()
+        ada.sync()
+        ada.does(f"admit {name} --role {role}")
+        ada.sync()
+        people.append(one)
+    crew.sync()
+    return people
+
+
+def staged(ada: Member, content: str = "one") -> None:
+    ada.runs(content)
+    ada.does("promote churn --to staging --why try --release")
+
+
+def later(one: Member, hours: float) -> reading.Registry:
+    """Read a clone's registry as it will be after these hours."""
+    import time
+
+    return reading.read(find(one.root), now=time.time() + hours * 3600)
+
+
+def test_the_whole_way_by_four_people(crew: Crew, team: list[Member]):
+    ada, bob, carol = team
+    key = crew.folder / "ci_ed25519"
+    ada.runs("one")
+    with pytest.raises(Refused, match="was not in staging before"):
+        ada.does("promote churn --to production --why good")
+    ada.does("promote churn --to staging --why try --release")
+    ada.does("promote churn --to production --why good")
+    crew.sync()
+    assert "churn@v1.0.0" in str(bob.does("inbox").parts)
+    assert [one["mine"] for one in bob.does("inbox").data["waiting"]] == ["vote"]
+    with pytest.raises(Refused, match="you \\(ada\\) may read, not vote|cannot approve"):
+        ada.does("approve churn")
+    bob.does("reject churn --why worse_at_night")
+    bob.sync()
+    carol.sync()
+    carol.does("approve churn --why risk_is_low")
+    crew.sync()
+    with pytest.raises(Refused, match="rejected by bob"):
+        ada.does("release churn")
+    bob.does("approve churn --why mended")
+    crew.sync()
+    with pytest.raises(Refused, match="check model-tests: not there yet"):
+        ada.does("release churn")
+    assert bob.does(f"check churn model-tests --key {key} --status fail").data["status"] == "open"
+    crew.sync()
+    with pytest.raises(Refused, match="check model-tests: failed"):
+        ada.does("release churn")
+    assert bob.does(f"check churn model-tests --key {key} --status pass").data["status"] == "approved"
+    crew.sync()
+    with pytest.raises(Refused, match=r"bob may not release there \(ada may\)"):
+        bob.does("release churn")
+    ada.does("release churn")
+    crew.sync()
+    assert [one.holds() for one in team] == ["v1.0.0"] * 3
+    assert bob.does("verify churn --stage production").data["reports"][0]["broken"] in (None, "bytes")
+
+
+def test_a_recall_and_a_rollback_by_those_who_may(crew: Crew, team: list[Member]):
+    ada, bob, carol = team
+    key = crew.folder / "ci_ed25519"
+    for content in ("one", "two"):
+        staged(ada, content)
+        ada.does("promote churn --to production --why good")
+        crew.sync()
+        bob.does("approve churn --stage production")
+        carol.does("approve churn --stage production")
+        crew.sync()
+        ada.does(f"check churn model-tests --key {key} --status pass --stage production")
+        ada.does("release churn --stage production")
+        crew.sync()
+    assert carol.holds() == "v1.1.0"
+    with pytest.raises(Refused, match=r"\(bob\) may not recall .*carol may"):
+        bob.does("recall churn --why odd")
+    carol.does("recall churn --why wrong_data")
+    crew.sync()
+    with pytest.raises(NotReleased, match="recalled from production by carol"):
+        bob.holds()
+    with pytest.raises(Refused, match="bob may not roll back"):
+        bob.does("rollback churn@v1.0.0 --why back")
+    ada.does("rollback churn@v1.0.0 --why back")
+    crew.sync()
+    assert bob.holds() == "v1.0.0"
+
+
+def test_an_override_falls_unless_others_ratify_it(crew: Crew, team: list[Member]):
+    ada, bob, carol = team
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    crew.sync()
+    with pytest.raises(Refused, match=r"bob may not override"):
+        bob.does("override churn --why now")
+    ada.does("override churn --why service_is_down --stage production")
+    assert "WITHOUT" in ada.typist.shown[0]
+    crew.sync()
+    assert bob.holds() == "v1.0.0"
+    waits = bob.does("inbox").data["waiting"]
+    assert [(one["mine"], one["override_ends"] is not None) for one in waits] == [("vote", True)]
+    assert "ratifies it" in str(bob.does("inbox").parts)
+    assert [one["mine"] for one in ada.does("inbox").data["waiting"]] == [None]
+    key = ("provenote", "churn", "production")
+    with pytest.raises(NotReleased, match="has ended and was not ratified"):
+        later(bob, 25).state.current(key)
+    with pytest.raises(Refused, match="others must ratify"):
+        ada.does("approve churn@v1.0.0 --stage production")
+    bob.does("approve churn@v1.0.0 --stage production --why right")
+    assert "released without the approvals" in bob.typist.shown[0]
+    bob.sync()
+    carol.sync()
+    with pytest.raises(NotReleased):
+        later(carol, 25).state.current(key)
+    carol.does("approve churn@v1.0.0 --stage production")
+    carol.does(
+        f"check churn@v1.0.0 model-tests --stage production --key {crew.folder / 'ci_ed25519'} --status pass"
+    )
+    crew.sync()
+    assert later(bob, 25).state.current(key).subject.version == "v1.0.0"
+    assert not bob.does("inbox").data["waiting"]
+    with pytest.raises(UsageError, match="released to production already"):
+        bob.does("approve churn@v1.0.0 --stage production")
+
+
+def test_an_override_that_fell_can_be_ratified_late(crew: Crew, team: list[Member]):
+    ada, bob, _ = team
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    ada.does("override churn --why service_is_down --stage production")
+    crew.sync()
+    bob.does("reject churn@v1.0.0 --stage production --why never")
+    key = ("provenote", "churn", "production")
+    assert bob.holds() == "v1.0.0", "within its hours even a rejection is set aside"
+    with pytest.raises(NotReleased, match="was not ratified"):
+        later(bob, 25).state.current(key)
+
+
+def test_an_approval_and_a_request_end(crew: Crew, team: list[Member]):
+    ada, bob, carol = team
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    crew.sync()
+    bob.does("approve churn --stage production")
+    crew.sync()
+    found = later(carol, 15 * 24).state.promotions[-1]
+    assert "approval of bob has expired" in " ".join(one.text for one in found.verdict.problems)
+    assert later(carol, 31 * 24).state.promotions[-1].status == "expired"
+
+
+def test_a_job_and_a_notebook_sign_no_check(crew: Crew, team: list[Member], monkeypatch):
+    ada, bob, _ = team
+    key = crew.folder / "ci_ed25519"
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    words = f"check churn model-tests --stage production --status pass --key {key}"
+    monkeypatch.setenv("PROVENOTE_RUN", "x")
+    with pytest.raises(Refused, match="beside the job"):
+        ada.does(words)
+    with pytest.raises(Refused, match="beside the job"):
+        ada.does(f"checkpoint --key {key}")
+    monkeypatch.delenv("PROVENOTE_RUN")
+    from provenote.registry import checking
+
+    with pytest.raises(Refused, match="beside the job"):
+        checking.machine("notebook", str(key))
+    with pytest.raises(UsageError, match="which key"):
+        ada.does("check churn model-tests --stage production --status pass")
+    with pytest.raises(Refused, match=r"ada signs no checks: it takes the role ci \(ci\)"):
+        ada.does(f"check churn model-tests --stage production --status pass --key {ada.key.path}")
+    with pytest.raises(Refused, match="ada signs no checkpoints"):
+        ada.does(f"checkpoint --key {ada.key.path}")
+    with pytest.raises(UsageError, match="Asked are: model-tests"):
+        ada.does(words.replace("model-tests", "other"))
+    for more in ("--status maybe", "", "--status pass --run fit"):
+        with pytest.raises(UsageError, match="verdict"):
+            ada.does(f"check churn model-tests --stage production --key {key} {more}")
+    assert not [one for one in ada.registry.log.events.values() if one.type == "check"]
+    monkeypatch.setenv("PROVENOTE_CI_KEY", str(key))
+    ada.does("checkpoint", present=False)
+    assert [one.by for one in ada.registry.log.of_type("checkpoint")] == ["ci"]
+
+
+def test_a_run_of_a_test_job_gives_the_verdict(crew: Crew, team: list[Member]):
+    import provenote
+
+    ada = team[0]
+    key = crew.folder / "ci_ed25519"
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    with ada.here():
+        with provenote.track("tests") as good:
+            good.log(passed=3)
+        with pytest.raises(ZeroDivisionError), provenote.track("broken") as bad:
+            bad.log(n=1 / 0)
+    (ada.root / "report.txt").write_text("3 passed")
+    view = ada.does(
+        f"check churn model-tests --stage production --key {key} --run {bad.name} --report report.txt"
+    )
+    event = ada.registry.log.events[view.data["events"][0]["id"]]
+    assert event.body["status"] == "fail" and set(event.body["evidence"]) == {"run", "report"}
+    ada.does(f"check churn model-tests --stage production --key {key} --run {good.name}")
+    assert dict(ada.registry.state.promotions[-1].verdict.checks) == {"model-tests": "pass"}
+
+
+def test_a_machine_s_way_signs_nothing_that_takes_a_person(crew: Crew, team: list[Member]):
+    from provenote.registry import promotion, signing
+
+    ada, bob, _ = team
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    crew.sync()
+    found = bob.registry
+    request = found.state.promotions[-1]
+    me = signing.find_me(found, [bob.key])
+    with pytest.raises(NoPerson, match="a machine cannot sign"):
+        signing.by_machine(found, me, lambda now, who: promotion.vote(request, "approve", "", now, who))
+    assert bob.registry.commit == found.commit
+
+
+def test_a_stale_ledger_is_not_used_where_the_rule_wants_it_fresh(crew: Crew, team: list[Member]):
+    ada, bob, _ = team
+    ada.does("policy show --out policy.yaml")
+    file = ada.root / "policy.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("  stage: staging\n", "  stage: staging\n  freshness_hours: 24\n"))
+    ada.does("policy edit policy.yaml")
+    staged(ada)
+    crew.sync()
+    with pytest.raises(NotReleased, match="checkpoint is older"):
+        bob.holds("staging")
+    ada.does(f"checkpoint --key {crew.folder / 'ci_ed25519'}")
+    crew.sync()
+    assert bob.holds("staging") == "v1.0.0"
+    with pytest.raises(NotReleased, match="checkpoint is older"):
+        later(bob, 25).state.current(("provenote", "churn", "staging"))
+
+
+def test_two_who_act_at_once_lose_nothing(crew: Crew, team: list[Member]):
+    ada, bob, carol = team
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    crew.sync()
+    bob.does("approve churn --stage production")
+    carol.does("approve churn --stage production")
+    ada.does("comment churn --stage production --text soon")
+    crew.sync()
+    counts = {len(one.registry.log.events) for one in team}
+    assert counts == {6} and {one.registry.log.refused == {} for one in team} == {True}
+    assert bob.registry.state.promotions[-1].verdict.approvers == ("bob", "carol")
