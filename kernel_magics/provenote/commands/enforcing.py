@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenote.commands.tree import Context, verb
-from provenote.view import Cell, Facts, Line, Part, View
+from provenote.view import Cell, Facts, Line, Part, Text, View
 
 if TYPE_CHECKING:
+    from provenote.registry.forges import Forge
     from provenote.registry.hook_file import Guard
 
 
@@ -57,6 +59,69 @@ def guard_status(context: Context, repository: str) -> View:
     from provenote.registry import hook_file
 
     return _shown(hook_file.status(repository))
+
+
+@verb("guard check")
+def guard_check(
+    context: Context, *, since: str | None = None, push: str | None = None, root: str | None = None
+) -> View:
+    """Check the ledger and the tags of a clone, as the bot on a forge does.
+
+    Exit status 1 when something does not hold.
+
+    Parameters
+    ----------
+    since : str
+        Branch or commit that was verified before: the ledger must still hold it.
+    push : str
+        Give this remote the tags that are missing, and move its branch provenote-verified.
+    root : str
+        The root to trust, sha256:...; default: PROVENOTE_ROOT, or the pinned one.
+    """
+    from provenote.registry import bot
+
+    found = bot.check(Path.cwd(), since, push, root)
+    parts: list[Part] = [Line(line, "failed") for line in found.broken]
+    parts += [Line(line, "warn") for line in found.remarks]
+    parts += [Line(f"tag {name}: made", "ok") for name in found.made]
+    if not found.broken:
+        held = f", and holds {found.since[:12]}" if found.since else ""
+        parts.append(Line(f"the ledger holds at {found.tip[:12]}{held}; the tags are as it says", "ok"))
+    data = {
+        "ledger": found.tip,
+        "since": found.since,
+        "broken": list(found.broken),
+        "remarks": list(found.remarks),
+        "made": list(found.made),
+        "pushed": found.pushed,
+    }
+    return View(parts, data, status=1 if found.broken else 0)
+
+
+@verb("guard github")
+def guard_github(context: Context) -> View:
+    """Write the workflow that checks the ledger on GitHub, and tell the settings to switch on."""
+    return _forge(context, "github")
+
+
+@verb("guard gitlab")
+def guard_gitlab(context: Context) -> View:
+    """Write the CI file that checks the ledger on GitLab, and tell the settings to switch on."""
+    return _forge(context, "gitlab")
+
+
+def _forge(context: Context, forge: Forge) -> View:
+    from provenote.registry import forges, root
+
+    top = context.workspace.top
+    trusted = root.pinned(top)
+    if trusted is None:
+        raise root.none_pinned(None)
+    path, new = forges.write(top, forge, trusted)
+    place, settings = forges.PLACES[forge], forges.settings(forge)
+    head = f"{place}: written. Commit it on the default branch" if new else f"{place}: is there already"
+    data = {"file": str(path), "new": new, "root": f"sha256:{trusted}", "settings": settings}
+    return View([Line(head, "ok"), Text(settings)], data)
 
 
 def _shown(found: Guard) -> View:

@@ -77,11 +77,11 @@ def judge(push: Push, root: str | None, now: float | None = None) -> Judged | No
     update = push.of(REF)
     if update is None:
         tip = push.after(REF)
-        return _read(push, tip, root or _claimed(push, tip), now)[0] if tip else None
+        return read(push, tip, root or _claimed(push, tip), now)[0] if tip else None
     new = _grown(push, update)
     added = push.changes(update.old, new)
     _check_files(push, added, first=update.old is None)
-    judged, ledger = _read(push, new, root or _claimed(push, update.old or new), now)
+    judged, ledger = read(push, new, root or _claimed(push, update.old or new), now)
     _check_contents(judged, added)
     _check_policies(judged, ledger, new, added)
     remarks = _check_events(judged, added)
@@ -122,8 +122,7 @@ def _check_files(push: Push, added: Sequence[Change], first: bool) -> None:
     _only_new(added)
     for change in added:
         path = change.path
-        known = path == ".gitattributes" or event.event_id(path) or _JOIN.fullmatch(path)
-        if not (known or chain.number(path) or _SIGNATURE.fullmatch(path)):
+        if not belongs(path):
             raise Refused(f"{visible(path)} is no file of the ledger")
     sizes = push.sizes(change.oid for change in added)
     for change in added:
@@ -136,6 +135,12 @@ def _check_files(push: Push, added: Sequence[Change], first: bool) -> None:
             raise Refused(f"{count:,} {what} in one push; {most:,} are taken")
 
 
+def belongs(path: str) -> bool:
+    """Whether a path of the ledger is that of an event, a policy, a signature or a newcomer's key."""
+    known = path == ".gitattributes" or event.event_id(path) or _JOIN.fullmatch(path)
+    return bool(known or chain.number(path) or _SIGNATURE.fullmatch(path))
+
+
 def _check_contents(judged: Judged, added: Sequence[Change]) -> None:
     for change in added:
         content = judged.files[change.path]
@@ -145,7 +150,14 @@ def _check_contents(judged: Judged, added: Sequence[Change]) -> None:
             raise Refused(f"{change.path[:17]} is not named by the hash of its content")
 
 
-def _read(push: Push, commit: str, root: str | None, now: float | None) -> tuple[Judged, Ledger]:
+def read(push: Push, commit: str, root: str | None, now: float | None) -> tuple[Judged, Ledger]:
+    """Read and verify a commit of the ledger under a root.
+
+    Raises
+    ------
+    Refused
+        If it does not hold: its history, its policies, or the root.
+    """
     ledger = Ledger(push.folder)
     files = ledger.read(commit).files
     if root is None:
