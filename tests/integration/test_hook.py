@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clones import Team, git, make_team
+from clones import Clone, Team, git, make_team
 from ledger_world import World
 from registry_desk import Typist
 
@@ -20,7 +21,7 @@ import provenote
 from provenote import cli, workspace
 from provenote.commands.tree import Context
 from provenote.errors import Refused, UsageError
-from provenote.registry import acting, chain, event, hook, hook_file, hook_ledger, reading, starting
+from provenote.registry import acting, chain, event, hook, hook_file, hook_ledger, joining, reading, starting
 from provenote.registry.hook_push import Push, Update
 from provenote.stores import keys
 from provenote.stores.ledger import GOVERNANCE, Ledger
@@ -281,7 +282,7 @@ def test_stray_files_links_and_large_files(team):
     assert "is no file of the ledger" in team.add(("README.md", b"hello"))
     assert "is no file of the ledger" in team.add(("e/ab/short", b"x"))
     assert "larger than" in team.add(("policy/2-0123456789ab.yaml", b"x" * 300_000))
-    assert "not named by the hash" in team.add((f"join/{'0' * 64}", b"key"))
+    assert "name is not the hash" in team.add((f"join/{'0' * 64}", b"key"))
     link = team.tree({f"join/{'0' * 64}": b"/etc/passwd"}, team.tip(), modes="120000")
     assert "no plain file" in team.push(f"{link}:{LEDGER}")
 
@@ -362,7 +363,12 @@ def test_the_first_ledger_must_hold(bare, mallory):
 
 
 def test_what_bars_or_passes_for_a_guarded_branch(team, bare):
-    for ref in ("refs/heads/Provenote-Governance", f"{LEDGER}/x", "refs/heads/PROVENOTE-REVIEWS"):
+    for ref in (
+        "refs/heads/Provenote-Governance",
+        f"{LEDGER}/x",
+        "refs/heads/PROVENOTE-REVIEWS",
+        "refs/Provenote/notes",
+    ):
         told = team.push(f"HEAD:{ref}")
         assert "pass for one that is guarded" in told, ref
 
@@ -681,4 +687,31 @@ def test_floods(bare, world, monkeypatch):
         hook_ledger.judge(push, None)
     joins = {f"join/{hashlib.sha256(bytes([n])).hexdigest()}": bytes([n]) for n in range(21)}
     assert "21 newcomers" in bare.add(*joins.items())
-    assert bare.add(*list(joins.items())[:20]) == ""
+    assert "by nothing that holds" in bare.add(*list(joins.items())[:20])
+
+
+def test_newcomers_ask(bare, world, mallory):
+    log = world.log()
+    line = joining.compose(log, "dora", "Dora", "dora@example.org", world.now)
+    assert bare.add(joining.seal(line, mallory)) == ""
+    other = dataclasses.replace(log.policy, project="e" * 32)
+    foreign = dataclasses.replace(log, policies=(other,))
+    told = bare.add(joining.seal(joining.compose(foreign, "dora", "", "", world.now), mallory))
+    assert "belongs to another project" in told
+
+
+def test_a_repository_of_sha256(tmp_path):
+    for words in (["remote.git", "--bare"], ["pen"]):
+        git(tmp_path, "init", "-q", "--object-format=sha256", "-b", "main", *words)
+    git(tmp_path / "pen", "remote", "add", "origin", "../remote.git")
+    for name in ("author", "committer"):
+        git(tmp_path / "pen", "config", f"{name}.name", "m")
+        git(tmp_path / "pen", "config", f"{name}.email", "m@example.org")
+    pen = Guarded(Clone(tmp_path / "pen"), Clone(tmp_path / "pen"), tmp_path / "remote.git")
+    hook_file.install(str(pen.remote))
+    made = World()
+    assert pen.push(f"{pen.tree(dict(made.files))}:{LEDGER}") == ""
+    made.ask()
+    assert sent(pen, made) == "" and len(pen.tip()) == 64
+    assert "never deleted" in pen.push(f":{LEDGER}")
+    assert "deletes" in pen.push(f"{pen.tree({next(iter(made.files)): None}, pen.tip())}:{LEDGER}")

@@ -115,7 +115,7 @@ def _one(push: Push, update: Update, judged: Judged | None) -> None:
 def _disguised(ref: str) -> bool:
     """Whether a file system without case would take this for a guarded ref, or it would bar one."""
     plain = ref.casefold()
-    for guarded in BRANCHES:
+    for guarded in (*BRANCHES, hook_runs.NOTES):
         if ref != guarded and (plain == guarded or plain.startswith(f"{guarded}/")):
             return True
     return any(

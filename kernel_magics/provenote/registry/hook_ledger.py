@@ -146,8 +146,15 @@ def _check_contents(judged: Judged, added: Sequence[Change]) -> None:
         content = judged.files[change.path]
         if change.path == ".gitattributes" and content != _ATTRIBUTES:
             raise Refused(".gitattributes is not the ledger's, which keeps line ends as they are")
-        if (join := _JOIN.fullmatch(change.path)) and sha256_bytes(content) != join[1]:
-            raise Refused(f"{change.path[:17]} is not named by the hash of its content")
+        if _JOIN.fullmatch(change.path):
+            from provenote.registry import joining  # rare: most pushes do without
+
+            try:
+                joining.parse(change.path, content, judged.log.policy.project)
+            except Refused as error:
+                raise Refused(
+                    f"{change.path[:17]} asks to be let in by nothing that holds: {error.what}"
+                ) from error
 
 
 def read(push: Push, commit: str, root: str | None, now: float | None) -> tuple[Judged, Ledger]:
