@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from clones import git
+from ledger_world import subject
 from team_desk import Crew, Member
 
+import provenote
 from provenote.errors import Refused, UsageError
-from provenote.registry import reading
+from provenote.registry import against, reading
 from provenote.registry.signing import NoPerson
 from provenote.registry.state import NotReleased
+from provenote.render import terminal
 from provenote.stores import keys
 from provenote.workspace import find
 
@@ -234,8 +238,6 @@ def test_a_job_and_a_notebook_sign_no_check(crew: Crew, team: list[Member], monk
 
 
 def test_a_run_of_a_test_job_gives_the_verdict(crew: Crew, team: list[Member]):
-    import provenote
-
     ada = team[0]
     key = crew.folder / "ci_ed25519"
     staged(ada)
@@ -300,3 +302,67 @@ def test_two_who_act_at_once_lose_nothing(crew: Crew, team: list[Member]):
     counts = {len(one.registry.log.events) for one in team}
     assert counts == {6} and {one.registry.log.refused == {} for one in team} == {True}
     assert bob.registry.state.promotions[-1].verdict.approvers == ("bob", "carol")
+
+
+# ---------------------------------------------------------------------- what an approver sees
+
+
+def differing(one: Member) -> dict[str, str]:
+    """Return what the inbox says of the one request that waits, by kind."""
+    (found,) = one.does("inbox").data["waiting"]
+    return {row["kind"]: row["text"] for row in found["against"]["differs"]}
+
+
+def fitted(ada: Member, content: str, depth: int, rmse: float) -> None:
+    with ada.here():
+        Path("model.bin").write_text(content)
+        with provenote.track("fit") as run:
+            run.log_params(depth=depth, loss="squared")
+            run.log(rmse=rmse)
+            run.log_model("model.bin", "churn")
+        Path("model.bin").unlink()
+
+
+def test_the_inbox_shows_how_a_request_differs_from_the_holder(crew: Crew, team: list[Member]):
+    ada, bob, _ = team
+    (ada.root / "train.py").write_text("x = 1\n")
+    fitted(ada, "one", 4, 2.5)
+    ada.does("promote churn --to staging --why try --release")
+    assert not ada.does("inbox").data["waiting"]
+    (ada.root / "train.py").write_text("x = 2\ny = 3\n")
+    fitted(ada, "two", 6, 1.5)
+    ada.does("promote churn --to staging --why better")
+    crew.sync()
+    for one in (ada, bob):
+        found = differing(one)
+        assert found["params"] == "depth 4 → 6" and "train.py changed (+2 −1)" in found["code"]
+    view = bob.does("inbox")
+    waiting = view.data["waiting"][0]
+    assert waiting["metrics"]["rmse"] == {"before": 2.5, "after": 1.5}
+    assert waiting["against"]["version"] == "v1.0.0"
+    command = waiting["against"]["command"].removeprefix("provenote ")
+    assert bob.does(command).data["params"][0]["values"] == [4, 6]
+    text = terminal.render(view)
+    assert "depth 4 → 6" in text and "Against v1.0.0" in text
+
+
+def test_types_to_trust_beyond_the_holder_s_are_all_named():
+    many = tuple(sorted(f"package.Type{number}" for number in range(40)))
+    lines = against._types(subject(trusted=("numpy.dtype",)), subject(trusted=many))
+    assert lines[0][0] == "trusts" and all(f"+{name}" in lines[0][1] for name in many)
+    assert "−numpy.dtype" in lines[0][1]
+    assert not against._types(subject(), subject("v2.0.0"))
+
+
+def test_a_run_that_is_not_here_is_told_and_not_taken_for_equal(crew: Crew, team: list[Member]):
+    ada, bob, _ = team
+    fitted(ada, "one", 4, 2.5)
+    ada.does("promote churn --to staging --why try --release")
+    fitted(ada, "two", 6, 1.5)
+    ada.does("promote churn --to staging --why better")
+    crew.sync()
+    for ref in git(bob.root, "for-each-ref", "--format=%(refname)", "refs/exps").split():
+        git(bob.root, "update-ref", "-d", ref)
+    waiting = bob.does("inbox").data["waiting"][0]
+    assert waiting["against"]["unknown"] == "the run of v1.0.0 is not in this clone: `provenote sync`"
+    assert waiting["against"]["command"] is None and not waiting["against"]["differs"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from provenote.errors import ProvenoteError, Refused
 from provenote.registry import event, model_bytes
+from provenote.registry.against import Against, against
 from provenote.registry.plan import Me
 from provenote.registry.reading import Registry
 from provenote.registry.releases import Release
 from provenote.registry.state import NotReleased, Promotion
 from provenote.registry.subject import Subject
+
+COMPARED = 5
+"""Requests of which it is shown how they differ from the holder; those of this person's turn come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Waiting:
     comments : tuple of (who, text)
     ends : int or None
         Until when an override counts that others must ratify; seconds since 1970.
+    against : Against or None
+        How it differs from the holder; None where there is none, or very many wait.
     """
 
     promotion: Promotion
@@ -73,6 +79,7 @@ class Waiting:
     metrics: tuple[tuple[str, Any, Any], ...]
     comments: tuple[tuple[str, str], ...] = ()
     ends: int | None = None
+    against: Against | None = None
 
 
 def models(registry: Registry) -> list[Holding]:
@@ -99,7 +106,13 @@ def inbox(registry: Registry, me: Me | None) -> list[Waiting]:
         ends = releases.ends(one.release) if one.release and one.status == "released" else None
         if one.waiting or ends is not None:
             found.append(_waiting(registry, one, me, ends))
-    return found
+    first = sorted(found, key=lambda one: one.mine not in ("vote", "release"))[:COMPARED]
+    return [
+        replace(one, against=against(registry, one.promotion.subject, one.holder))
+        if one.holder and any(one is other for other in first)
+        else one
+        for one in found
+    ]
 
 
 def _holding(registry: Registry, release: Release, problem: str, names: Mapping[str, str]) -> Holding:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from provenote.registry.against import Against
 from provenote.registry.event import timestamp
 from provenote.registry.listing import Holding, Waiting
+from provenote.registry.names import visible
 from provenote.registry.plan import Me
 from provenote.registry.reading import Registry
 from provenote.registry.signing import Signed
@@ -182,7 +184,24 @@ def _waiting(one: Waiting) -> list[Part]:
             for name, old, new in one.metrics
         ]
         parts.append(Table(columns, rows))
+    if one.against is not None:
+        parts += _against(one.against)
     return [*parts, Line(_turn(one), role="run" if one.mine in ("vote", "release") else "muted")]
+
+
+def _against(found: Against) -> list[Part]:
+    """Show how the version differs from the holder of the stage."""
+    pairs = [
+        (what, Cell(visible(words), "warn" if what == "trusts" else "plain")) for what, words in found.lines
+    ]
+    if found.unknown:
+        pairs.append(("not known", Cell(visible(found.unknown), "warn")))
+    parts: list[Part] = [Facts(pairs, f"Against {found.version}")] if pairs else []
+    if not pairs:
+        parts.append(Line(f"Against {found.version}: nothing else differs", role="muted"))
+    if found.command:
+        parts.append(Line(f"All of it: `{found.command}`", role="muted"))
+    return parts
 
 
 def _turn(one: Waiting) -> str:
@@ -214,6 +233,14 @@ def _waiting_data(one: Waiting) -> dict[str, Any]:
         "comments": [{"by": who, "text": text} for who, text in one.comments],
         "replaces": one.holder.version if one.holder else None,
         "override_ends": timestamp(one.ends) if one.ends is not None else None,
+        "against": None
+        if one.against is None
+        else {
+            "version": one.against.version,
+            "differs": [{"kind": kind, "text": words} for kind, words in one.against.lines],
+            "unknown": one.against.unknown or None,
+            "command": one.against.command or None,
+        },
         "metrics": {name: {"before": before, "after": after} for name, before, after in one.metrics},
     }
 
