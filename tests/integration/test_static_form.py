@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,36 @@ def test_nbconvert_keeps_table_and_picture_in_one_bundle(runs):
     for picture in re.findall(r'src="(data:image/png;base64,[^"]+)"', html):
         assert picture in page
     assert "widget-view" not in page
+
+
+def test_papermill_keeps_them_too_and_a_browser_without_a_network_shows_them(runs):
+    first, *_, last = (row.name for row in kernels.finished("hgb"))
+    kernels.notebook(runs / "look.ipynb", "%load_ext provenote", "%runs", f"%compare {first} {last}")
+    command = [sys.executable, "-m", "papermill", "look.ipynb", "done.ipynb", "--no-progress-bar"]
+    subprocess.run(command, cwd=runs, check=True, capture_output=True, timeout=300)
+    saved = json.loads((runs / "done.ipynb").read_text())
+    for cell in saved["cells"]:
+        kinds = {kind for output in cell["outputs"] for kind in output.get("data", {})}
+        assert kinds <= {"text/html", "text/plain"}, "no widget that nobody could show"
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium: `apt-get install chromium`")
+    convert("--to", "html", "done.ipynb", cwd=runs)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        page = context.new_page()
+        page.goto((runs / "done.html").as_uri())
+        pictures = page.evaluate(
+            "() => [...document.querySelectorAll('.jp-OutputArea img')].map((image) => image.naturalWidth)"
+        )
+        tables = page.locator(".jp-OutputArea table").count()
+        text = page.locator(".jp-OutputArea").all_inner_texts()
+        browser.close()
+    assert len(pictures) >= 3 and all(pictures) and tables >= 3
+    assert first in " ".join(text) and last in " ".join(text)
 
 
 def test_compare_keeps_its_pictures_too(runs):
