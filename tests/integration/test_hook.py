@@ -397,6 +397,7 @@ def test_reviews_only_grow(team):
         "provenote=other#production#1",
         "sub/project/provenote=churn#production#1",
         "Provenote=churn#production#2",
+        "provenote/=churn#production#1",
     ],
 )
 def test_tags_that_nothing_backs(team, name):
@@ -531,13 +532,20 @@ def test_a_ledger_that_does_not_hold_is_not_guarded(team):
     assert hook_file.status(str(team.remote)).state == "not installed"
 
 
-def test_a_pushed_replacement_deceives_nobody(team):
-    """Whoever may push ``refs/replace`` cannot show the hook another history."""
-    first = git(team.pen, "rev-list", "--max-parents=0", team.tip()).strip()
-    other = team.tree({"e/ab/x": b"x"})
-    git(team.pen, "push", "-q", "origin", f"{team.tip()}:refs/replace/{other}")
-    assert "only grows" in team.push(f"+{other}:{LEDGER}")
-    assert first != other
+def test_replacements_deceive_nobody(team):
+    """Neither one that is pushed, nor one that is there from before the guard."""
+    other = team.tree({"e/ab/x": b"x"}, team.tip())
+    assert "another object" in team.push(f"{other}:refs/replace/{team.tip()}")
+    policy = next(path for path in Ledger(team.remote).paths(team.tip()) if path.endswith(".yaml"))
+    evil = git(team.pen, "hash-object", "-w", "--stdin", given="version: 1\n").strip()
+    git(team.pen, "update-ref", "refs/heads/evil", team.tree({"x": b"version: 1\n"}))
+    assert team.push("refs/heads/evil") == ""
+    git(team.remote, "update-ref", f"refs/replace/{Ledger(team.remote).paths(team.tip())[policy]}", evil)
+    git(team.remote, "update-ref", f"refs/replace/{team.tip()}", git(team.pen, "rev-parse", "evil").strip())
+    assert "never deleted" in team.push(f":{LEDGER}")
+    assert "only grows" in team.push(f"+evil:{LEDGER}")
+    owner = next(iter(registry_of(team.ada.root).log.policy.people))
+    assert team.add(team.event("comment", signer(team), owner, promotion="0" * 64, text="mine")) == ""
 
 
 def test_the_settings_of_the_pusher_count_for_nothing(team, monkeypatch):

@@ -104,6 +104,8 @@ def _one(push: Push, update: Update, judged: Judged | None) -> None:
     ref = update.ref
     if _disguised(ref):
         raise Refused("its name would pass for one that is guarded")
+    if ref.startswith("refs/replace/") and update.new is not None:
+        raise Refused("it would show another object than the one that was signed")
     if ref in BRANCHES:
         hook_ledger.check_growth(push, update)
     elif ref.startswith("refs/tags/"):

@@ -32,8 +32,9 @@ _SCRIPT = """#!/bin/sh
 # Refuses pushes against the governance ledger, its tags, runs and annotations. The rest passes right here.
 python={python}
 pushed=$(cat)
-guarded='(^| )refs/(heads/provenote-|tags/[^ ]*=|provenote/)|^0*[1-9a-f][0-9a-f]* [0-9a-f]+ refs/exps/'
-printf '%s\\n' "$pushed" | LC_ALL=C grep -Eiq "$guarded"
+guarded=' refs/(heads/provenote-|tags/[^ ]*=|provenote/|replace/)'
+moved='^0*[1-9a-f][0-9a-f]* [0-9a-f]+ refs/exps/'
+printf '%s\\n' "$pushed" | LC_ALL=C grep -Eiq -e "$guarded" -e "$moved"
 if [ $? -ne 1 ]; then
     if [ ! -x "$python" ]; then
         echo "provenote: REFUSED: $python is gone, so nobody can check this" >&2

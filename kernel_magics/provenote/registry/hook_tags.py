@@ -57,7 +57,7 @@ def check(push: Push, update: Update, judged: Judged | None) -> None:
 
 
 def _governed(path: str, judged: Judged | None) -> bool:
-    plain = path.casefold()
+    plain = path.casefold().rstrip("/")
     if plain.rpartition("/")[2] == FOLDER:
         return True
     if judged is None:
