@@ -176,7 +176,8 @@ class Releases:
         problems = []
         if not policy.may(item.by, item.key, roles):
             who = ", ".join(policy.in_role(roles)) or "nobody"
-            problems.append(Problem("role", f"{item.by} may not {word} there ({who} may)"))
+            takes = f"it takes the role {' or '.join(roles)} ({who})" if roles else "nobody may"
+            problems.append(Problem("role", f"{item.by} may not {word} there: {takes}"))
         if word != "release" and not item.why.strip():
             problems.append(Problem("why", f"to {word} takes a reason"))
         return problems

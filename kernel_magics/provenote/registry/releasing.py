@@ -70,8 +70,10 @@ def recall(key: Key, why: str, registry: Registry, me: Me) -> Plan:
     tried, made = trial(registry, me, acts)
     if tried.releases.recalled.get(holder.event.id) is not made[0]:
         rule = registry.log.policy.rule(*key)
-        who = ", ".join(registry.log.policy.in_role(rule.recall)) if rule else ""
-        raise Refused(f"you ({me.name}) may not recall {model} from {stage}; {who or 'nobody'} may")
+        roles = rule.recall if rule else ()
+        who = ", ".join(registry.log.policy.in_role(roles)) or "nobody"
+        takes = f"it takes the role {' or '.join(roles)} ({who})" if roles else "nobody may"
+        raise Refused(f"you ({me.name}) may not recall {model} from {stage}: {takes}")
     return Plan(acts, facts(holder.subject, stage, holder, told), model)
 
 
