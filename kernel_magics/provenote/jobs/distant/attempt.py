@@ -130,11 +130,13 @@ def _bring_data(order: Mapping[str, Any], store: Store, place: Path) -> str | No
     root = place / order["prefix"]
     store.settle(place, order["prefix"], order["dvc"])
     os.chdir(root)
-    from provenote.data import exchange, tracked
+    from provenote.data import tracked
     from provenote.workspace import find
 
-    if not tracked.choose(find(root), ()):
+    if not tracked.everything(find(root)):
         return None
+    from provenote.data import exchange
+
     try:
         lacking = exchange.pull().lacking
     except ProvenoteError as error:

@@ -17,7 +17,7 @@ from provenote.jobs.distant import claims
 from provenote.jobs.distant.checkout import Store
 from provenote.jobs.folder import JobFolder
 from provenote.jobs.state import JobState
-from provenote.stores import remotes, runs
+from provenote.stores import runs
 from provenote.workspace import find
 
 _LOG_KEPT = 2_000_000  # bytes of the log's end that travel with the result
@@ -37,6 +37,8 @@ def keep_artifacts(root: Path, state: JobState) -> str | None:
     artifacts = json.loads(document or b"{}").get("artifacts", {})
     if not artifacts:
         return None
+    from provenote.stores import remotes
+
     try:
         remotes.push(place, [artifact["md5"] for artifact in artifacts.values()])
     except ProvenoteError as error:
