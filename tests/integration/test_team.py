@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -544,3 +547,92 @@ def test_the_whole_policy_is_edited_as_text(crew: Crew):
         ada.does("policy edit policy.yaml")
     with pytest.raises(UsageError, match="cannot be read"):
         ada.does("policy edit nowhere.yaml")
+
+
+# ---------------------------------------------------------------------- without us
+
+
+def shell(folder: Path, script: str) -> str:
+    """Run a script that knows git and OpenSSH alone."""
+    done = subprocess.run(["sh", "-ec", script], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def verified(
+    root: Path, scratch: Path, signers: str, content: bytes, signature: bytes, namespace: str
+) -> str:
+    """Return the principal whose signature OpenSSH finds good, or an empty text."""
+    (scratch / "signers").write_text(signers)
+    (scratch / "sig").write_bytes(signature)
+    for principal in dict.fromkeys(line.split()[0] for line in signers.splitlines()):
+        command = ["ssh-keygen", "-Y", "verify", "-f", str(scratch / "signers"), "-I", principal]
+        command += ["-n", namespace, "-s", str(scratch / "sig")]
+        if subprocess.run(command, input=content, capture_output=True, cwd=root).returncode == 0:
+            return principal
+    return ""
+
+
+def test_a_team_is_audited_with_git_and_openssh_alone(crew: Crew, three: list[Member], tmp_path: Path):
+    """The chain of policies by m of n, what each closes, and who signed which event; all from plain tools."""
+    ada, bob, carol = three
+    ada.runs()
+    ada.does("promote churn --to staging --why good")
+    crew.sync()
+    bob.does("approve churn")
+    crew.sync()
+    ada.does("policy role carol --add releaser")
+    crew.sync()
+    bob.does("policy sign")
+    crew.sync()
+    branch, root = "provenote-governance", carol.root
+    assert shell(root, f"git log -m --diff-filter=a --name-only --format=%H {branch}") == ""
+    paths = shell(root, f"git ls-tree -r --name-only {branch}").split()
+
+    def show(path: str) -> bytes:
+        return subprocess.run(
+            ["git", "show", f"{branch}:{path}"], cwd=root, check=True, capture_output=True
+        ).stdout
+
+    texts = {int(path[7:].split("-")[0]): path for path in paths if path.endswith(".yaml")}
+    documents = {number: yaml.safe_load(show(path)) for number, path in texts.items()}
+    assert sorted(documents) == [1, 2, 3, 4, 5]
+    pinned = shell(root, "git config provenote.root").strip()
+    assert shell(root, f"git show {branch}:{texts[1]} | sha256sum").split()[0] == pinned.removeprefix(
+        "sha256:"
+    )
+    for number in range(2, 6):
+        judge, content = documents[number - 1], show(texts[number])
+        before = shell(root, f"git show {branch}:{texts[number - 1]} | sha256sum").split()[0]
+        assert documents[number]["previous"] == before
+        names = {row["key"]: name for name, person in judge["people"].items() for row in person["keys"]}
+        signers = "".join(f"{names[key]} {key}\n" for key in judge["owners"]["keys"])
+        stem = texts[number].removesuffix(".yaml") + "."
+        sigs = [show(path) for path in paths if path.startswith(stem) and path.endswith(".sig")]
+        good = {verified(root, tmp_path, signers, content, sig, "provenote-policy@v1") for sig in sigs}
+        assert len(good - {""}) >= judge["owners"]["threshold"], number
+    assert len(documents[4]["owners"]["keys"]) == 3 and documents[4]["owners"]["threshold"] == 2
+    joins = [path for path in paths if path.startswith("join/")]
+    seen = set()
+    for path in [one for one in paths if one.startswith(("e/", "join/"))]:
+        line, _, signature = show(path).partition(b"\n")
+        body = json.loads(line)
+        policy = next(
+            number
+            for number, text in texts.items()
+            if hashlib.sha256(show(text)).hexdigest() == body["policy"]
+        )
+        assert hashlib.sha256(show(path)).hexdigest() == path.removeprefix("e/").removeprefix(
+            "join/"
+        ).replace("/", "")
+        if path in joins:
+            people, namespace = documents[5]["people"], "provenote-join@v1"
+        else:
+            people, namespace = documents[policy]["people"], "provenote-event@v1"
+            assert path in shell(root, f"git ls-tree -r --name-only {documents[policy + 1]['closes']}")
+        signers = "".join(f"{name} {row['key']}\n" for name, who in people.items() for row in who["keys"])
+        who = verified(root, tmp_path, signers, line + b"\n", signature, namespace)
+        assert who == body.get("by", body.get("person"))
+        seen.add(who)
+    assert seen == {"ada", "bob", "carol"} and len(joins) == 2
+    assert {row["who"] for row in carol.does("audit").data["events"]} == {"ada", "bob"}
