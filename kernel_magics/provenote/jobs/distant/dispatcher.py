@@ -11,7 +11,6 @@ import contextlib
 import os
 import queue
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -20,7 +19,8 @@ from typing import Any
 
 from provenote.errors import ProvenoteError, WorldError
 from provenote.jobs import folder as folders
-from provenote.jobs.distant import accept, orders, task, verdicts
+from provenote.jobs.distant import accept, orders, verdicts
+from provenote.jobs.distant.cluster import Cluster, Mail
 from provenote.jobs.distant.left import Notes
 from provenote.jobs.distant.truth import Truth
 from provenote.jobs.distant.work import Work
@@ -51,24 +51,19 @@ class Dispatcher:
 
     def __init__(self, facts: dict[str, Any], client: Any) -> None:
         self.id = os.urandom(8).hex()
-        self.mail: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.mail: Mail = queue.Queue()
         self._facts = facts
-        self._client = client
+        self._cluster = Cluster(client, self.mail, self.id)
         place, top = find(facts["root"]), Path(facts["top"])
         self._truth = Truth(place.common_dir, transport.choose(top, facts["remote"]))
         self._notes = Notes(place.home, self.id)
         self._url = orders.address(self._truth.remote)
-        self._topic = f"provenote-{self.id}"
         self._works: dict[str, Work] = {}
         self._later: list[tuple[float, int, str, Any]] = []
         self._ours: dict[str, str] = {}  # refs on the remote that we take away in the end, and where they are
         self._gone = False  # the scheduler
         self._closed = False  # the executor
         self._alone = time.monotonic()  # when we last saw a worker, or told that there is none
-        client.subscribe_topic(self._topic, self._heard)
-
-    async def _heard(self, event: tuple[float, Any]) -> None:
-        self.mail.put(("event", event[1]))
 
     # ------------------------------------------------------------------ the loop
 
@@ -180,40 +175,9 @@ class Dispatcher:
     def _give(self, work: Work) -> None:
         """Give a job to the scheduler."""
         work.worker, work.foreign = None, None
-        order = orders.order(work, self._facts, self._url, self.id, self._topic, self._workers())
-        job, attempt = work.id, work.attempt
-        key = f"provenote-{job}-{attempt}-{self.id}"
-        try:
-            work.future = self._client.submit(task.work, order, key=key, pure=False, retries=0)
-            work.future.add_done_callback(
-                lambda future: threading.Thread(
-                    target=self._call, args=[future, job, attempt], daemon=True
-                ).start()
-            )
-        except Exception as error:  # the client has given up its scheduler
-            print(repr(error), file=sys.stderr, flush=True)
-            self.mail.put(("lost", (job, attempt)))
-
-    def _call(self, future: Any, job: str, attempt: int) -> None:
-        """Put how a task ended into the mail. In a thread: an answer may have to be made anew."""
-        try:
-            status = future.status
-            if status == "finished":
-                self.mail.put(("ended", (job, attempt, future.result())))
-                return
-            if status == "error":
-                self.mail.put(("failed", (job, attempt, future.exception())))
-                return
-        except BaseException as error:  # the answer was lost
-            print(repr(error), file=sys.stderr, flush=True)
-        self.mail.put(("lost", (job, attempt)))
-
-    def _workers(self) -> dict[str, int]:
-        """Return the workers that the scheduler has now, with their threads."""
-        try:
-            return dict(self._client.nthreads())
-        except Exception:  # the scheduler is being lost, and that is told elsewhere
-            return {}
+        workers = self._cluster.workers()
+        order = orders.order(work, self._facts, self._url, self.id, self._cluster.topic, workers)
+        self._cluster.give(work, order)
 
     def _tell_if_alone(self) -> None:
         """Say in the jobs that wait when there has been no worker for a while."""
@@ -223,7 +187,7 @@ class Dispatcher:
             self._alone = now
         elif now - self._alone > 5:
             self._alone = now
-            if not self._workers():
+            if not self._cluster.workers():
                 for work in waiting:
                     work.folder.append({"line": f"no worker at {self._facts['scheduler']} yet"})
 
@@ -280,7 +244,7 @@ class Dispatcher:
         work.at = at
         if said.get("kind") == "result":
             self._accept([(work, at)])
-        elif said.get("by") == self.id or said.get("worker") not in self._workers():
+        elif said.get("by") == self.id or said.get("worker") not in self._cluster.workers():
             self._again(work, f"the worker {said.get('worker')} was lost")
         else:
             work.folder.append({"line": f"somebody else has it run on {said.get('host')}"})
@@ -320,18 +284,10 @@ class Dispatcher:
             self._finish(work, {"state": "cancelled", "reason": "before it began"})
         elif not work.told:
             work.told = True
-            # In a thread: a worker that hangs does not keep us.
-            threading.Thread(target=self._tell, args=[work.id, work.worker], daemon=True).start()
+            self._cluster.stop(work.id, work.worker)
         elif now - work.asked > _PATIENCE:
             reason = f"its worker {work.worker} does not answer; what it does comes to nothing"
             self._finish(work, {"state": "cancelled", "reason": reason})
-
-    def _tell(self, job: str, worker: str) -> None:
-        """Have a worker stop a job."""
-        try:
-            self._client.run(task.cancel, job, self.id, workers=[worker])
-        except Exception as error:  # the worker is gone: that is told elsewhere
-            print(repr(error), file=sys.stderr, flush=True)
 
     def _finish(self, work: Work, event: dict[str, Any]) -> None:
         """End a job without a result, once nobody can publish one any more."""
@@ -346,10 +302,10 @@ class Dispatcher:
 
     def _answer_lost(self, work: Work) -> None:
         """Decide about a job whose task Dask has lost: alone, or with the scheduler."""
-        if self._gone or self._client.status != "running":
+        if self._gone or not self._cluster.there:
             self._scheduler_lost()
         else:  # there is one, perhaps another one, which does not know us yet
-            self._client.subscribe_topic(self._topic, self._heard)
+            self._cluster.listen()
             self._taken(work, self._truth.look(work))
 
     @property
