@@ -4,8 +4,8 @@
   `dispatcher` and hands it the jobs with their leases. The dispatcher outlives the command that started it.
 - `dispatcher` (beside the user; `desk` is its process): gives each job (`work`) to the `cluster` as a task,
   with an order (`orders`), writes what it hears into the job's folder, judges what it means (`verdicts`) by
-  where the job's ref is (`truth`), and takes over the result (`accept`). A job whose worker was lost is given out again, three times in all. What it must take off the remote is
-  noted (`left`).
+  where the job's ref is (`truth`), and takes over the result (`accept`). A job whose worker was lost is given
+  out again, three times in all. What it must take off the remote is noted (`left`).
 - `task` (in a worker): starts an `attempt` as a process of its own and tells how it is getting on.
 - `attempt` (beside a worker): fetches the code, claims the job, runs its supervisor in a folder of its own
   (`checkout`), and publishes the run (`publish`). A `leash` kills it when its worker is gone.
