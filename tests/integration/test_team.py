@@ -122,7 +122,9 @@ def test_people_join_and_are_admitted(crew: Crew):
         bob.does("join")
     with pytest.raises(NoPerson):
         bob.does(f"join --root sha256:{root}", present=False)
-    bob.does("join")
+    with pytest.raises(NoRoot):
+        bob.does("join")
+    bob.does(f"join --root sha256:{root}")
     with pytest.raises(UsageError, match="asked already"):
         bob.does("join")
     assert bob.registry.log.policy.person(bob.key.public) is None, "to ask gives no right"
@@ -154,8 +156,9 @@ def test_a_root_that_is_pinned_is_not_replaced_by_joining(crew: Crew):
     bob.sync()
     with pytest.raises(Refused, match="does not begin with the pinned"):
         bob.does(f"join --root sha256:{'0' * 64}")
+    bob.does(f"join --root sha256:{ada.registry.root}")
     with pytest.raises(UsageError, match="another root is pinned"):
-        bob.does(f"join --root sha256:{ada.registry.root}")
+        bob.does(f"join --root sha256:{'0' * 64}")
 
 
 def test_a_stranger_who_asks_under_another_s_name(crew: Crew):
@@ -418,6 +421,38 @@ def test_owners_who_are_at_odds_can_agree_on_the_same_one_only(crew: Crew, three
     ids[large].does(f"policy sign {small[:12]}")
     crew.sync()
     assert {one.registry.log.policy.id for one in three} == {small}
+
+
+def test_a_proposal_that_closes_what_is_not_here_is_not_signed(crew: Crew, three: list[Member]):
+    """Its owner could otherwise make everything that was signed under the present policy fall."""
+    ada, bob, _ = three
+    found = ada.registry
+    document = yaml.safe_load(found.files[_path(found)])
+    document |= {"version": 5, "previous": found.log.policy.id, "closes": "0" * 40, "consumers": {"a": 1}}
+    found.ledger.append(chain.signed(team_policy.written(document), 5, [ada.key]), "x")
+    crew.sync()
+    assert bob.does("inbox").data["policies"][0]["changes"] == ["consumers: none becomes a (1)"]
+    with pytest.raises(Refused, match="closes commit 000000000000 of the ledger, which is not here"):
+        bob.does("policy sign")
+
+
+def test_two_owners_who_change_the_policy_at_once_do_not_stop_the_readers(crew: Crew):
+    ada, bob = crew.started("ada", bob="lead")
+    ada.does("policy owners --add bob")
+    crew.sync()
+    ada.does("policy role bob --add releaser")
+    bob.does("policy role bob --add scientist")
+    ada.sync()
+    (problem,) = bob.sync().problems
+    assert "two owners changed the policy at once: policy 4" in problem
+    assert bob.registry.log.policy.roles["scientist"] == ("ada", "bob"), "his clone still works"
+    ada.sync()
+    assert ada.registry.log.policy.roles["releaser"] == ("ada", "bob")
+    git(bob.root, *problem.rsplit("`", 2)[1].split()[1:])
+    bob.does("policy role bob --add scientist")
+    crew.sync()
+    assert ada.registry.log.policy.id == bob.registry.log.policy.id
+    assert ada.registry.log.policy.version == 5
 
 
 def test_there_are_always_enough_owners(crew: Crew, three: list[Member]):

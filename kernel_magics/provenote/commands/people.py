@@ -29,21 +29,19 @@ def join(
     email : str
         Your mail address, which ties runs you make to you; default: Git's user.email.
     root : str
-        The root that an owner told you, sha256:...; it is pinned here.
+        The root that an owner told you, sha256:...; it is pinned here with your signature.
     """
     from provenote.registry import joining
-    from provenote.registry import root as pinning
     from provenote.registry.starting import person_here
 
-    if root is not None:
-        pinning.pin_new(context.workspace.top, root)
     guessed, shown, mail = person_here(context.workspace)
-    made, _ = joining.join(
+    made = joining.join(
         context.workspace,
         person or guessed,
         shown if name is None else name,
         mail if email is None else email,
         confirm=context.confirm,
+        given=root,
     )
     told = f"{made.person} asks to be let in with the key {made.key.fingerprint}"
     more = "Share it: `provenote sync`. Tell an owner this fingerprint by another way"

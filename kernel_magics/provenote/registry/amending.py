@@ -224,10 +224,15 @@ def sign(
 
 
 def lost(registry: Registry, proposal: Policy) -> list[Event]:
-    """Return the events that count now and will not once this proposal is in force: they came after it."""
+    """Return the events that count now and will not once this proposal is in force: they came after it.
+
+    All of the present policy's, where the commit that it closes at is not here.
+    """
+    last = registry.log.policy.id
+    if not registry.ledger.holds(str(proposal.closes), registry.commit):
+        return [item for item in registry.log.events.values() if item.policy == last]
     held = registry.ledger.paths(str(proposal.closes))
     kept = {name for path in held if (name := event.event_id(path))}
-    last = registry.log.policy.id
     return [item for item in registry.log.events.values() if item.policy == last and item.id not in kept]
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import names, reading
+from provenote.registry import names, reading, root
 from provenote.registry.fold import Log
 from provenote.registry.names import visible
 from provenote.registry.reading import Registry
@@ -182,8 +182,9 @@ def join(
     *,
     confirm: Confirm | None,
     signers: Iterable[Signer] | None = None,
-) -> tuple[Join, Registry]:
-    """Ask to be let in; return the request and the registry that was read.
+    given: str | None = None,
+) -> Join:
+    """Ask to be let in; return the request.
 
     Parameters
     ----------
@@ -194,6 +195,8 @@ def join(
         How to ask the person.
     signers : iterable of Signer, optional
         Keys to try; the first one signs.
+    given : str, optional
+        The root that an owner told; it is pinned with the signature.
 
     Raises
     ------
@@ -203,7 +206,9 @@ def join(
         If there is no key, no ledger, or no pinned root.
     """
     names.check_person(person)
-    registry = reading.read(workspace)
+    if given is not None:
+        root.check_new(workspace.top, given)
+    registry = reading.read(workspace, given)
     log = registry.log
     tried = list(candidates(workspace.top, workspace.home) if signers is None else signers)
     for one in tried:
@@ -236,5 +241,7 @@ def join(
         raise UsageError(f"that is not {person!r}, so nothing was signed")
     path, content = seal(line, signer)
     made = parse(path, content, log.policy.project)
+    if given is not None:
+        root.pin(workspace.top, registry.root)
     registry.ledger.append({path: content}, f"{person} asks to be let in")
-    return made, registry
+    return made

@@ -56,13 +56,13 @@ def pin(folder: Path, root: str) -> None:
     command.git(folder, "config", "--local", SETTING, f"sha256:{root}")
 
 
-def pin_new(folder: Path, text: str) -> None:
-    """Trust the root that a person was told, where none is trusted yet.
+def check_new(folder: Path, text: str) -> None:
+    """Refuse a root that a person was told, where another one is pinned: none is replaced in passing.
 
     Raises
     ------
     UsageError
-        If it is none, or another one is pinned: a root is never replaced in passing.
+        If another one is pinned, or it is none.
     """
     wanted, there = parse(text), pinned(folder)
     if there not in (None, wanted):
@@ -70,8 +70,6 @@ def pin_new(folder: Path, text: str) -> None:
             f"another root is pinned here (sha256:{there})",
             f"If that one is wrong: `git config --unset-all {SETTING}`",
         )
-    if there is None:
-        pin(folder, wanted)
 
 
 def none_pinned(claimed: str | None) -> NoRoot:

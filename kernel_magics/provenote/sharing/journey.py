@@ -249,6 +249,10 @@ class _Journey:
             self._problem(f"{branch} on {self.remote.name} is no branch of commits, so it was left alone")
             return
         try:
+            if branch == ledger.GOVERNANCE:
+                from provenote.registry import rivals  # read only where two ledgers meet
+
+                rivals.check(self.workspace.top, its)
             Ledger(self.workspace.top, branch).unite(its)
         except Refused as error:
             self._problem(f"{branch} was not exchanged: {error.line}")
