@@ -24,6 +24,9 @@ _RACES = (
     "failed to lock", "incorrect old value", "already exists", "unable to lock", "expected old",
 )  # fmt: skip
 
+# What a remote says beside "atomic transaction failed" where another push was quicker than its hook.
+_LOST = (b"but expected", b"reference already exists", b".lock': File exists", b"unable to resolve reference")
+
 
 @dataclass(slots=True)
 class Answers:
@@ -150,6 +153,7 @@ def _answers(answer: subprocess.CompletedProcess[bytes], offers: Sequence[Offer]
     """Read what ``git push --porcelain`` says of each ref."""
     answers = Answers()
     told = _told(answer.stderr)
+    lost = any(word in answer.stderr for word in _LOST)
     wanted = {each.ref for each in offers}
     heard = set()
     for line in os.fsdecode(answer.stdout).splitlines():
@@ -162,7 +166,7 @@ def _answers(answer: subprocess.CompletedProcess[bytes], offers: Sequence[Offer]
         heard.add(ref)
         if parts[0] != "!":
             answers.taken.append(ref)
-        elif any(word in summary for word in _RACES):
+        elif any(word in summary for word in _RACES) or (lost and "atomic transaction failed" in summary):
             answers.raced.append(ref)
         else:
             why = re.sub(r"^\[[^]]*\]\s*", "", summary).strip("() ")
