@@ -287,6 +287,16 @@ def test_stray_files_links_and_large_files(team):
     assert "no plain file" in team.push(f"{link}:{LEDGER}")
 
 
+def test_a_branch_of_something_else(team, monkeypatch):
+    """What Git itself would refuse after the hook, the hook refuses too: a tag, a part of a history."""
+    tag = git(team.remote, "rev-parse", VERSION).strip()
+    with pytest.raises(Refused, match="a tag, not to a commit"):
+        hook_ledger.judge(Push(team.remote, (Update(team.tip(), tag, LEDGER),)), None)
+    monkeypatch.setenv("GIT_SHALLOW_FILE", "/dev/null")
+    with pytest.raises(Refused, match="part of this branch's history"):
+        hook_ledger.judge(Push(team.remote, (Update(None, team.tip(), LEDGER),)), None)
+
+
 def test_forged_events(team, mallory):
     owner = next(iter(registry_of(team.ada.root).log.policy.people))
     path, content = team.event("comment", mallory, owner, promotion="0" * 64, text="hello")
@@ -360,6 +370,16 @@ def test_the_first_ledger_must_hold(bare, mallory):
     assert "is no file of the ledger" in bare.push(f"HEAD:{LEDGER}")
     two = {**chain.signed(b"version: 1", 1, []), **chain.signed(b"another", 1, [])}
     assert "does not begin" in bare.push(f"{bare.tree(two)}:{LEDGER}")
+
+
+def test_files_of_a_first_ledger(bare):
+    made = World()
+    wrong = {**made.files, ".gitattributes": b"* text=auto"}
+    assert "keeps line ends" in bare.push(f"{bare.tree(wrong)}:{LEDGER}")
+    path = next(path for path in made.files if path.endswith(".sig"))
+    renamed = {**made.files, f"{path[:-16]}{'0' * 12}.sig": made.files[path]}
+    assert "no owner's signature" in bare.push(f"{bare.tree(renamed)}:{LEDGER}")
+    assert bare.push(f"{bare.tree(dict(made.files))}:{LEDGER}") == ""
 
 
 def test_what_bars_or_passes_for_a_guarded_branch(team, bare):
