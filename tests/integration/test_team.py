@@ -13,13 +13,14 @@ from clones import git
 from team_desk import Crew, Member
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import chain, event, joining, reading, team_policy
+from provenote.registry import chain, event, joining, reading, start_solo, team_policy
 from provenote.registry.root import NoRoot
 from provenote.registry.signing import NoPerson
 from provenote.registry.state import NotReleased
 from provenote.stores import keys
 from provenote.stores.keys import PlainKey
 from provenote.stores.ledger import Ledger
+from provenote.workspace import find
 
 
 @pytest.fixture
@@ -230,6 +231,54 @@ def test_what_else_lies_among_the_requests_is_passed_over(crew: Crew):
     signed_event = event.seal(good, eve.key)[1]
     with pytest.raises(Refused):
         joining.parse(path, signed_event, project)  # a signature made for an event
+
+
+def test_a_flood_of_requests_hides_nobody(crew: Crew, monkeypatch):
+    (ada,) = crew.started("ada")
+    monkeypatch.setattr(joining, "LOOKED_AT", 3)
+    files = {}
+    for number in range(8):
+        key = keys.make(crew.folder / f"flood{number}_ed25519", "x")
+        path, content = joining.seal(joining.compose(ada.registry.log, f"eve{number}", "", "", number), key)
+        files[path] = content
+    ada.registry.ledger.append(files, "flood")
+    assert len(joining.waiting(ada.registry)) == 3
+    ada.does("policy pending")
+    for number in range(8):
+        assert joining.find(ada.registry, f"eve{number}", None).person == f"eve{number}"
+
+
+def test_a_policy_for_one_becomes_a_team_s(crew: Crew):
+    ada = crew.member("ada")
+    with ada.here():
+        root = start_solo(find(ada.root)).root
+    ada.sync()
+    bob = crew.member("bob")
+    bob.sync()
+    bob.does(f"join --root sha256:{root}")
+    bob.sync()
+    ada.sync()
+    with pytest.raises(UsageError, match="this policy is for one person"):
+        ada.does("admit bob --role owner")
+    ada.does("policy show --out policy.yaml")
+    text = (ada.root / "policy.yaml").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("solo:")]
+    (ada.root / "policy.yaml").write_text(
+        "\n".join(lines).replace("four_eyes: false", "four_eyes: true") + "\n"
+    )
+    made = ada.does("policy edit policy.yaml").data
+    assert "solo: yes becomes no" in made["changes"]
+    ada.does("admit bob --role owner")
+    crew.sync()
+    ada.runs()
+    with pytest.raises(Refused, match="you cannot release"):
+        ada.does("promote churn --to production --why good --release")
+    ada.does("promote churn --to production --why good")
+    crew.sync()
+    bob.does("approve churn")
+    bob.does("release churn")
+    crew.sync()
+    assert ada.holds() == "v1.0.0"
 
 
 def test_hostile_words_in_a_request_are_shown_as_they_are(crew: Crew):

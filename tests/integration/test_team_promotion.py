@@ -16,6 +16,7 @@ from provenote.registry.signing import NoPerson
 from provenote.registry.state import NotReleased
 from provenote.render import terminal
 from provenote.stores import keys
+from provenote.stores.keys import PlainKey
 from provenote.workspace import find
 
 RULES = """\
@@ -35,6 +36,9 @@ rules:
   override: {role: emergency, hours: 24}
 - {model: "*", stage: staging, request: ds, approvals: [], release: ds}
 """
+
+
+KEY = ("provenote", "churn", "production")
 
 
 @pytest.fixture
@@ -157,9 +161,8 @@ def test_an_override_falls_unless_others_ratify_it(crew: Crew, team: list[Member
     assert [(one["mine"], one["override_ends"] is not None) for one in waits] == [("vote", True)]
     assert "ratifies it" in str(bob.does("inbox").parts)
     assert [one["mine"] for one in ada.does("inbox").data["waiting"]] == [None]
-    key = ("provenote", "churn", "production")
     with pytest.raises(NotReleased, match="has ended and was not ratified"):
-        later(bob, 25).state.current(key)
+        later(bob, 25).state.current(KEY)
     with pytest.raises(Refused, match="others must ratify"):
         ada.does("approve churn@v1.0.0 --stage production")
     bob.does("approve churn@v1.0.0 --stage production --why right")
@@ -167,13 +170,13 @@ def test_an_override_falls_unless_others_ratify_it(crew: Crew, team: list[Member
     bob.sync()
     carol.sync()
     with pytest.raises(NotReleased):
-        later(carol, 25).state.current(key)
+        later(carol, 25).state.current(KEY)
     carol.does("approve churn@v1.0.0 --stage production")
     carol.does(
         f"check churn@v1.0.0 model-tests --stage production --key {crew.folder / 'ci_ed25519'} --status pass"
     )
     crew.sync()
-    assert later(bob, 25).state.current(key).subject.version == "v1.0.0"
+    assert later(bob, 25).state.current(KEY).subject.version == "v1.0.0"
     assert not bob.does("inbox").data["waiting"]
     with pytest.raises(UsageError, match="released to production already"):
         bob.does("approve churn@v1.0.0 --stage production")
@@ -186,10 +189,9 @@ def test_an_override_that_fell_can_be_ratified_late(crew: Crew, team: list[Membe
     ada.does("override churn --why service_is_down --stage production")
     crew.sync()
     bob.does("reject churn@v1.0.0 --stage production --why never")
-    key = ("provenote", "churn", "production")
     assert bob.holds() == "v1.0.0", "within its hours even a rejection is set aside"
     with pytest.raises(NotReleased, match="was not ratified"):
-        later(bob, 25).state.current(key)
+        later(bob, 25).state.current(KEY)
 
 
 def test_an_approval_and_a_request_end(crew: Crew, team: list[Member]):
@@ -270,6 +272,53 @@ def test_a_machine_s_way_signs_nothing_that_takes_a_person(crew: Crew, team: lis
     with pytest.raises(NoPerson, match="a machine cannot sign"):
         signing.by_machine(found, me, lambda now, who: promotion.vote(request, "approve", "", now, who))
     assert bob.registry.commit == found.commit
+
+
+def test_a_machine_releases_what_was_approved_where_the_rule_lets_it(
+    crew: Crew, team: list[Member], monkeypatch
+):
+    ada, bob, carol = team
+    key = crew.folder / "ci_ed25519"
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    words = f"release churn --stage production --key {key}"
+    with pytest.raises(Refused, match="ci may not release there"):
+        ada.does(words)
+    ada.does("policy role ci --add releaser")
+    crew.sync()
+    with pytest.raises(Refused, match="0 of 1 approvals"):
+        ada.does(words)
+    bob.does("approve churn --stage production")
+    carol.does("approve churn --stage production")
+    crew.sync()
+    ada.does(f"check churn model-tests --stage production --status pass --key {key}")
+    with pytest.raises(NoPerson, match="ada is asked before signing"):
+        ada.does(f"release churn --stage production --key {ada.key.path}")
+    monkeypatch.setenv("PROVENOTE_RUN", "x")
+    with pytest.raises(Refused, match="beside the job"):
+        ada.does(words)
+    monkeypatch.delenv("PROVENOTE_RUN")
+    ada.does(words, present=False)
+    crew.sync()
+    assert bob.holds() == "v1.0.0" and bob.registry.state.releases.holder(KEY).event.by == "ci"
+
+
+def test_a_machine_overrides_and_rolls_back_nothing(crew: Crew, team: list[Member]):
+    from provenote.registry import releasing, signing
+
+    ada = team[0]
+    machine = PlainKey(crew.folder / "ci_ed25519")
+    ada.does("policy role ci --add emergency --add releaser")
+    staged(ada)
+    ada.does("promote churn --to production --why good")
+    found = ada.registry
+    request = found.state.promotions[-1]
+    me = signing.find_me(found, [machine])
+    with pytest.raises(NoPerson, match="WITHOUT"):
+        signing.by_machine(
+            found, me, lambda now, who: releasing.release(request, "x", now, who, override=True)
+        )
+    assert ada.registry.commit == found.commit
 
 
 def test_a_stale_ledger_is_not_used_where_the_rule_wants_it_fresh(crew: Crew, team: list[Member]):

@@ -1,4 +1,4 @@
-"""What a machine signs: the verdict of a check, and that the ledger is whole. Nobody is asked.
+"""What a machine signs: a check's verdict, that the ledger is whole, an approved release. Nobody is asked.
 
 So the key must be named (a person's own is never taken by itself), must have the role ``ci``, and is refused
 where a notebook's code runs: in a kernel and inside a job. There a test could sign its own verdict.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import acting, promotion, reading
+from provenote.registry import acting, promotion, reading, releasing
 from provenote.registry.plan import Act, Me, Plan
 from provenote.registry.policy import CI
 from provenote.registry.reading import Registry
@@ -114,6 +114,29 @@ def checkpoint(workspace: Workspace, signer: Signer) -> Signed:
     """
     registry = reading.read(workspace)
     return by_machine(registry, find_me(registry, [signer]), _whole)
+
+
+def release(
+    workspace: Workspace, reference: str, why: str, signer: Signer, *, stage: str | None = None
+) -> Signed:
+    """Release what was approved, where the rule lets the machine: deployment without anybody's click.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    reference : str
+        ``NAME@v1.2.3``, ``NAME`` or the start of the request's id.
+    why : str
+    signer : Signer
+        A key with the role ``ci`` and a role of the rule's ``release``.
+    stage : str, optional
+        The stage, when one version is asked for in several.
+    """
+    registry = reading.read(workspace)
+    found = acting.request(registry, reference, stage)
+    return by_machine(
+        registry, find_me(registry, [signer]), lambda now, me: releasing.release(found, why, now, me)
+    )
 
 
 def _whole(registry: Registry, me: Me) -> Plan:

@@ -31,7 +31,9 @@ NAMESPACE = "provenote-join@v1"
 LARGEST = 4096
 """Bytes of one request with its signature."""
 LOOKED_AT = 500
-"""Requests that a reader looks at: a flood of them costs no more."""
+"""Requests that are looked at for the inbox: a flood of them costs no more."""
+FEW = 10
+"""Of others' requests, how many an error names."""
 
 _PATH = re.compile(r"join/([0-9a-f]{64})")
 _FIELDS = frozenset({"v", "nonce", "project", "policy", "person", "name", "email", "at"})
@@ -110,16 +112,16 @@ def parse(path: str, content: bytes, project: str) -> Join:
 
 
 def waiting(registry: Registry) -> list[Join]:
-    """Return the requests of those who were not let in since they asked, oldest first."""
-    return open_ones(registry.files, registry.log)
+    """Return the requests of those who were not let in since they asked, oldest first; some of a flood."""
+    return open_ones(registry.files, registry.log, LOOKED_AT)
 
 
-def open_ones(files: Mapping[str, bytes], log: Log) -> list[Join]:
-    """Return the same from the files of a ledger. Pure."""
+def open_ones(files: Mapping[str, bytes], log: Log, most: int | None = None) -> list[Join]:
+    """Return the same from the files of a ledger, looking at ``most`` of them. Pure."""
     place = {policy.id: number for number, policy in enumerate(log.policies)}
     found: dict[bytes, Join] = {}
     paths = [path for path, content in files.items() if _PATH.fullmatch(path) and len(content) <= LARGEST]
-    for path in sorted(paths)[:LOOKED_AT]:
+    for path in sorted(paths)[:most]:
         try:
             one = parse(path, files[path], log.policy.project)
         except Refused:
@@ -149,11 +151,11 @@ def find(registry: Registry, reference: str, key: str | None) -> Join:
     UsageError
         If there is none, or more than one.
     """
-    everything = waiting(registry)
+    everything = open_ones(registry.files, registry.log)  # a flood must not hide the one that is meant
     named = [one for one in everything if one.person == reference]
     found = [one for one in named if key in (None, one.key.fingerprint)]
     if not found:
-        others = ", ".join(f"{one.person} ({one.key.fingerprint})" for one in everything) or "nobody"
+        others = ", ".join(f"{one.person} ({one.key.fingerprint})" for one in everything[-FEW:]) or "nobody"
         shown = visible(reference) + (f" with the key {visible(key)}" if key else "")
         raise UsageError(
             f"{shown} has not asked to be let in; who has: {others}",

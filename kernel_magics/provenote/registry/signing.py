@@ -18,6 +18,7 @@ from provenote.registry.event import Event
 from provenote.registry.fold import SKEW
 from provenote.registry.names import visible
 from provenote.registry.plan import Act, Me, Plan
+from provenote.registry.policy import CI
 from provenote.registry.reading import Registry
 from provenote.registry.state import State
 from provenote.stores.keys import Signer, candidates
@@ -27,8 +28,8 @@ Confirm = Callable[[str, str], str]
 """Shows a text, asks to type a word, and returns what was typed."""
 
 TRIES = 20
-UNASKED = frozenset({"check", "checkpoint"})
-"""Types of events that a machine signs."""
+UNASKED = frozenset({"check", "checkpoint", "release"})
+"""Types of events that a machine may sign."""
 
 
 class NoPerson(Refused):
@@ -143,16 +144,23 @@ def carry_out(registry: Registry, me: Me, planner: Planner, confirm: Confirm | N
 
 
 def by_machine(registry: Registry, me: Me, planner: Planner) -> Signed:
-    """Sign what a machine says (a check, a checkpoint) without asking anybody.
+    """Sign without asking anybody what a machine may: a check, a checkpoint, an approved release.
+
+    Only a person of the policy with the role ``ci`` is a machine; a release without approvals, or one that
+    goes back, takes a person.
 
     Raises
     ------
     NoPerson
-        If the plan holds anything that takes a person's will.
+        If the plan holds anything that takes a person's will, or the key is a person's.
     """
     plan = planner(registry, me)
-    if personal := [act.words for act in plan.acts if act.type not in UNASKED]:
-        raise NoPerson(f"a machine cannot sign this: {personal[0]}")
+    for act in plan.acts:
+        if act.type not in UNASKED or act.body.get("override") or act.body.get("rollback"):
+            raise NoPerson(f"a machine cannot sign this: {act.words}")
+    if not registry.log.policy.may(me.name, me.signer.public, [CI]):
+        who = ", ".join(registry.log.policy.in_role([CI])) or "nobody"
+        raise NoPerson(f"{me.name} is asked before signing: only the role {CI} is a machine's ({who})")
     return _land(registry, me, planner, plan, None)
 
 
