@@ -82,7 +82,7 @@ def test_curves_while_it_runs_and_a_picture_when_done(
     (notebook.parent / "enough").touch()
     page.wait_for_selector(".jp-OutputArea-output .pn img")
     page.wait_for_selector(".pn-live", state="detached")
-    page.wait_for_selector(".pn table.pn-t >> text=hgb-")  # %runs below it
+    page.wait_for_selector(".pn-space .pn-gr >> text=hgb-")  # %runs below it
     shoot(page, "static-block")
     assert page.evaluate("() => document.getElementById('pn-announcer').textContent").endswith(" ended")
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
