@@ -470,6 +470,28 @@ def test_runs_are_not_rewritten_nor_dropped(team):
     assert "nobody has told" in team.push(f":{ref}")
 
 
+def test_many_removals_are_looked_up_once(team, monkeypatch):
+    """A push of thousands of removals must not read the annotations for each of them."""
+    names = [team.bob.log(f"many {number}") for number in range(3)]
+    team.settle()
+    pairs = [(team.bob.ref(name), team.bob.rows()[name].commit) for name in names]
+    for name in names:
+        team.ada.remove(name)
+    team.ada.sync()
+    assert not {ref for ref, _ in pairs} & set(
+        git(team.remote, "for-each-ref", "--format=%(refname)").split()
+    )
+    read: list[str] = []
+    changes = Push.changes
+    monkeypatch.setattr(
+        Push, "changes", lambda push, old, new: (read.append(new), changes(push, old, new))[1]
+    )
+    updates = [Update(commit, None, ref) for ref, commit in pairs]
+    assert hook.check(team.remote, updates, None).refused == [] and len(read) == 1
+    other = Update("1" * 40, None, pairs[0][0])
+    assert len(hook.check(team.remote, [*updates, other], None).refused) == 1
+
+
 def test_annotations_only_grow(team):
     name = team.bob.log("noted")
     team.bob.say("star", name)

@@ -90,17 +90,18 @@ def check(folder: Path, updates: Iterable[Update], root: str | None, *, now: flo
             findings.refused.append(_line(LEDGER, error))
     if judged is not None:
         findings.remarks += judged.remarks
+    removals = hook_runs.Removals(push)
     for update in push.updates:
         if update.ref == LEDGER:
             continue
         try:
-            _one(push, update, judged)
+            _one(push, update, judged, removals)
         except ProvenoteError as error:
             findings.refused.append(_line(update.ref, error))
     return findings
 
 
-def _one(push: Push, update: Update, judged: Judged | None) -> None:
+def _one(push: Push, update: Update, judged: Judged | None, removals: hook_runs.Removals) -> None:
     ref = update.ref
     if _disguised(ref):
         raise Refused("its name would pass for one that is guarded")
@@ -111,7 +112,7 @@ def _one(push: Push, update: Update, judged: Judged | None) -> None:
     elif ref.startswith("refs/tags/"):
         hook_tags.check(push, update, judged)
     elif ref.startswith(("refs/exps/", "refs/provenote/")):
-        hook_runs.check(push, update)
+        hook_runs.check(push, update, removals)
 
 
 def _disguised(ref: str) -> bool:

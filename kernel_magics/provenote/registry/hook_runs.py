@@ -7,6 +7,7 @@ same push or before: so every clone follows instead of bringing it back, and it 
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from provenote.errors import Refused
 from provenote.git import command
@@ -21,8 +22,37 @@ ARCHIVES = "refs/provenote/archive"
 _RUN = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/[^/]+")
 
 
-def check(push: Push, update: Update) -> None:
+class Removals:
+    """What annotations and archives say has left, read once for a push of however many refs.
+
+    Parameters
+    ----------
+    push : Push
+    """
+
+    def __init__(self, push: Push) -> None:
+        self._push = push
+
+    @cached_property
+    def gone(self) -> frozenset[Element]:
+        """The refs of runs and archives that annotations say are gone, each with its commit."""
+        return _gone(self._push)
+
+    @cached_property
+    def archived(self) -> frozenset[str]:
+        """The commits of runs that an archive keeps once the push is taken."""
+        return _archived(self._push, self.gone)
+
+
+def check(push: Push, update: Update, removals: Removals) -> None:
     """Refuse to rewrite or drop a run, an archive or an annotation.
+
+    Parameters
+    ----------
+    push : Push
+    update : Update
+    removals : Removals
+        Of that push.
 
     Raises
     ------
@@ -36,8 +66,7 @@ def check(push: Push, update: Update) -> None:
     archive = ref.startswith(f"{ARCHIVES}/")
     if old is None or old == update.new or not (archive or _RUN.fullmatch(ref)):
         return
-    gone = _gone(push)
-    if (ref, old) in gone or (not archive and old in _archived(push, gone)):
+    if (ref, old) in removals.gone or (not archive and old in removals.archived):
         return
     what = "archive" if archive else "run"
     if update.new is None:
@@ -69,7 +98,6 @@ def _check_notes(push: Push, update: Update) -> None:
 
 
 def _gone(push: Push) -> frozenset[Element]:
-    """Return the refs of runs that annotations say are gone, each with its commit."""
     tip = push.after(NOTES)
     if tip is None:
         return frozenset()
@@ -88,7 +116,6 @@ def _gone(push: Push) -> frozenset[Element]:
 
 
 def _archived(push: Push, gone: frozenset[Element]) -> frozenset[str]:
-    """Return the commits of runs that an archive keeps once the push is taken."""
     lines = push.git("for-each-ref", "--format=%(refname) %(parent)", ARCHIVES).decode().splitlines()
     kept = {ref: parents.split() for ref, _, parents in (line.partition(" ") for line in lines)}
     for update in push.updates:
