@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from clones import Clone, Team, git, make_team
-from ledger_world import World
+from ledger_world import World, rule
 from registry_desk import Typist
 
 import provenote
@@ -723,6 +723,15 @@ def test_departed_members_and_stolen_keys_add_nothing(bare, world):
     assert "belongs to nobody" in sent(bare, world)
     world.ask(by="carol")
     assert "REFUSED" in sent(bare, world)
+
+
+def test_tags_of_paths_that_the_policy_speaks_of(bare):
+    made = World(rule(path="teams/*"), rule())
+    assert bare.push(f"{bare.tree(dict(made.files))}:{LEDGER}") == ""
+    git(bare.pen, "tag", "-a", "-m", "x", "teams/one=churn@v1.0.0", "HEAD")
+    assert "nothing in the ledger backs" in bare.push("refs/tags/teams/one=churn@v1.0.0")
+    git(bare.pen, "tag", "-a", "-m", "x", "elsewhere=churn@v1.0.0", "HEAD")
+    assert bare.push("refs/tags/elsewhere=churn@v1.0.0") == ""
 
 
 def test_floods(bare, world, monkeypatch):

@@ -6,6 +6,8 @@ forms than we write (``...!#4`` takes a stage away), so whatever the ledger does
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from provenote.errors import Refused
 from provenote.registry import tags
 from provenote.registry.hook_ledger import Judged
@@ -63,8 +65,8 @@ def _governed(path: str, judged: Judged | None) -> bool:
     if judged is None:
         return False
     paths = {one.subject.path.casefold() for one in judged.state.promotions}
-    paths |= {rule.path.casefold() for policy in judged.log.policies for rule in policy.rules}
-    return plain in paths
+    patterns = {rule.path.casefold() for policy in judged.log.policies for rule in policy.rules} - {"*"}
+    return plain in paths or any(fnmatchcase(plain, pattern) for pattern in patterns)
 
 
 def _wrong(push: Push, oid: str | None, wanted: Tag) -> str | None:
