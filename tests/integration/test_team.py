@@ -13,7 +13,18 @@ from clones import git
 from team_desk import Crew, Member
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import chain, event, joining, reading, start_solo, team_policy
+from provenote.events import silent
+from provenote.registry import (
+    candidate,
+    chain,
+    event,
+    joining,
+    reading,
+    signing,
+    start_solo,
+    team_policy,
+)
+from provenote.registry.plan import Act
 from provenote.registry.root import NoRoot
 from provenote.registry.signing import NoPerson
 from provenote.registry.state import NotReleased
@@ -553,6 +564,34 @@ def test_who_is_removed_cannot_act_or_date_back(crew: Crew):
     assert not joining.waiting(ada.registry), "his old request does not wait again"
     bob.does("join")
     assert [one.person for one in joining.waiting(bob.registry)] == ["bob"]
+
+
+def test_what_somebody_asked_for_before_they_left_keeps_its_name(crew: Crew):
+    ada, bob = crew.started("ada", bob="scientist")
+    bob.runs("one")
+    bob.does("promote churn --to staging --why good")
+    bob.sync()
+    ada.sync()
+    ada.does("policy remove bob")
+    assert ada.registry.state.promotions[0].status == "void"
+    assert ada.does("verify --tags").data["tags"] == {}
+    ada.runs("two")
+    assert ada.does("promote churn --to staging --why better").data["version"] == "v1.1.0"
+
+
+def test_who_never_had_the_right_to_ask_names_no_version(crew: Crew):
+    ada, bob = crew.started("ada", bob="lead")
+    bob.runs("one")
+    found = bob.registry
+    me = signing.find_me(found, [bob.key])
+    with bob.here():
+        asked = candidate.find(found.workspace, "churn", None, silent).subject("v1.0.0")
+    body = {"subject": asked, "stage": "staging", "why": "mine", "authors": ["bob"]}
+    act = Act("request", "ask", body)
+    path, content = event.seal(signing._line(found, me, act, []), bob.key)
+    found.ledger.append({path: content}, "by hand")
+    git(bob.root, "tag", "-m", "x", "provenote=churn@v1.0.0", asked.commit)
+    assert "provenote=churn@v1.0.0" in bob.does("verify --tags").data["tags"]
 
 
 def test_a_stolen_key_falls_back_to_the_last_good_commit(crew: Crew):

@@ -247,7 +247,7 @@ def _version(asked: Asked, registry: Registry) -> tuple[str, bool]:
     candidate = asked.candidate
     known: dict[str, str] = dict(asked.versions)
     for one in registry.state.promotions:
-        if one.subject.key == (candidate.path, candidate.model) and one.status != "void":
+        if one.subject.key == (candidate.path, candidate.model) and registry.state.rightly_asked(one):
             known.setdefault(one.subject.version, one.subject.commit)
     mine = sorted(Version.parse(version) for version, commit in known.items() if commit == candidate.commit)
     if mine:

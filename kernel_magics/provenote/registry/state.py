@@ -125,6 +125,18 @@ class State:
         """Return the promotion of a request's id."""
         return next((one for one in self.promotions if one.request.id == request), None)
 
+    def rightly_asked(self, promotion: Promotion) -> bool:
+        """Whether a request counts by the policy that now is, or did by the one that its author went by.
+
+        Who leaves has asked rightly while they were there: the versions they named stay named.
+        """
+        if not (promotion.status == "void" and promotion.verdict.has("request")):
+            return True
+        subject, request = promotion.subject, promotion.request
+        policy = self.log.policy_of(request)
+        rule = policy.rule(subject.path, subject.model, promotion.stage)
+        return rule is not None and policy.may(request.by, request.key, rule.request)
+
     def _promotion(self, request: Event) -> Promotion:
         subject = request.subject
         assert subject is not None

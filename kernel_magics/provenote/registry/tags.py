@@ -85,7 +85,7 @@ def wanted(state: State) -> dict[str, Tag]:
     tags: dict[str, Tag] = {}
     dropped: set[str] = set()
     for promotion in state.promotions:
-        if promotion.status == "void" and promotion.verdict.has("request"):
+        if not state.rightly_asked(promotion):
             continue
         subject, request = promotion.subject, promotion.request
         name = version_name(subject.path, subject.model, subject.version)
