@@ -168,9 +168,9 @@ def policy_sign(context: Context, policy: str | None = None) -> View:
     policy : str
         The start of its id; not needed when one waits.
     """
-    from provenote.registry import amending, policy_pages
+    from provenote.registry import policy_pages, proposing
 
-    return policy_pages.amended(amending.sign(context.workspace, policy, confirm=context.confirm))
+    return policy_pages.amended(proposing.sign(context.workspace, policy, confirm=context.confirm))
 
 
 @verb("policy edit")

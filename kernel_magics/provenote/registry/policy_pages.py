@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from provenote.registry import amending, joining
-from provenote.registry.amending import Amended
+from provenote.registry import joining, proposing
 from provenote.registry.chain import Proposal
 from provenote.registry.event import timestamp
 from provenote.registry.joining import Join
@@ -13,6 +12,7 @@ from provenote.registry.names import visible
 from provenote.registry.pages import kind
 from provenote.registry.policy import Policy, Rule
 from provenote.registry.policy_changes import changes, unfilled
+from provenote.registry.proposing import Amended
 from provenote.registry.reading import Registry
 from provenote.view import Cell, Column, Facts, Line, Part, Table, Text, View
 
@@ -22,7 +22,7 @@ NEXT = "Share it: `provenote sync`"
 def shown(registry: Registry, text: str, whole: bool) -> View:
     """Show the policy in force: people, owners, rules; with ``whole`` also its text as it was signed."""
     found = registry.log.policy
-    owners = {amending.who(found, key) for key in found.owners}
+    owners = {proposing.who(found, key) for key in found.owners}
     many = f"{found.threshold} of {len(owners)} owner{'' if len(owners) == 1 else 's'}"
     parts: list[Part] = [
         Line(f"policy {found.version}, sha256:{found.id}, signed by {many}", "ok"),
@@ -94,12 +94,12 @@ def pending(registry: Registry) -> View:
 
 def waiting(registry: Registry) -> tuple[list[Part], dict[str, Any]]:
     """Return the same as parts and data, to be shown with what else waits; nothing if nothing does."""
-    last, mine = registry.log.policy, amending.owner_key(registry)
-    me = amending.who(last, mine.public) if mine else None
+    last, mine = registry.log.policy, proposing.owner_key(registry)
+    me = proposing.who(last, mine.public) if mine else None
     parts: list[Part] = []
     for one in registry.proposals:
         parts += [_waits(registry, one), Facts(_facts(registry, one))]
-        if me and me not in amending.signed_by(last, one):
+        if me and me not in proposing.signed_by(last, one):
             parts.append(Line(f"Your turn: `provenote policy sign {one.policy.id[:12]}`", role="run"))
     asking = joining.waiting(registry)
     parts += [part for one in asking for part in _asks(one, last, me is not None)]
@@ -109,9 +109,9 @@ def waiting(registry: Registry) -> tuple[list[Part], dict[str, Any]]:
                 "id": one.policy.id,
                 "version": one.policy.version,
                 "changes": changes(last, one.policy),
-                "signed_by": list(amending.signed_by(last, one)),
+                "signed_by": list(proposing.signed_by(last, one)),
                 "needed": last.threshold,
-                "mine": me is not None and me not in amending.signed_by(last, one),
+                "mine": me is not None and me not in proposing.signed_by(last, one),
             }
             for one in registry.proposals
         ],
@@ -177,7 +177,7 @@ def _rule(rule: Rule, policy: Policy) -> Facts:
 
 def _waits(registry: Registry, one: Proposal) -> Line:
     last = registry.log.policy
-    names = amending.signed_by(last, one)
+    names = proposing.signed_by(last, one)
     return Line(
         f"policy {one.policy.version} ({one.policy.id[:12]}) waits: signed by {', '.join(names)}, "
         f"{len(names)} of {last.threshold}",
@@ -188,7 +188,7 @@ def _waits(registry: Registry, one: Proposal) -> Line:
 def _facts(registry: Registry, one: Proposal) -> list[tuple[str, Cell]]:
     told = [("changes", line) for line in changes(registry.log.policy, one.policy)]
     told += [("then", line) for line in unfilled(one.policy)]
-    late = len(amending.lost(registry, one.policy))
+    late = len(proposing.lost(registry, one.policy))
     if late:
         told.append(("falls", f"{late} event{'' if late == 1 else 's'} signed after it was proposed"))
     return [(name, Cell(visible(line))) for name, line in told]
