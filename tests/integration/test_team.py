@@ -758,4 +758,7 @@ def test_a_team_is_audited_with_git_and_openssh_alone(crew: Crew, three: list[Me
         assert who == body.get("by", body.get("person"))
         seen.add(who)
     assert seen == {"ada", "bob", "carol"} and len(joins) == 2
-    assert {row["who"] for row in carol.does("audit").data["events"]} == {"ada", "bob"}
+    trail = carol.does("audit").data
+    assert {row["who"] for row in trail["events"]} == {"ada", "bob"}
+    assert [one["signed_by"] for one in trail["policies"]] == [["ada"]] * 4 + [["ada", "bob"]]
+    assert trail["policies"][-1]["changes"] == ["carol gets the role releaser"]

@@ -268,7 +268,7 @@ def verify(
 
 @verb("audit")
 def audit(context: Context, *, csv: str | None = None) -> View:
-    """List every signed event: who did what to which bytes, when, why, under which policy.
+    """List every signed event (who did what to which bytes, when, why), and who signed which policy.
 
     Parameters
     ----------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from provenote.errors import WorldError
-from provenote.registry import event
+from provenote.registry import chain, event
 from provenote.registry.fold import Log
+from provenote.registry.policy_changes import changes
 
 COLUMNS = (
     *("id", "at", "who", "key", "what", "decision", "model", "version", "stage", "sha256", "why"),
@@ -53,6 +54,29 @@ def rows(log: Log) -> list[dict[str, Any]]:
         })  # fmt: skip
     for name, reason in log.refused.items():
         found.append({**dict.fromkeys(COLUMNS, ""), "id": name, "counts": False, "reason": reason})
+    return found
+
+
+def policies(files: Mapping[str, bytes], log: Log) -> list[dict[str, Any]]:
+    """Return the policies in force, oldest first: who signed each, and what it changed. Pure.
+
+    Returns
+    -------
+    list of dict
+        ``version``, ``id``, ``signed_by`` (people, or fingerprints of owners who are none), ``changes``.
+    """
+    found = []
+    before = None
+    for policy, keys in zip(log.policies, chain.signed_by(files, log.policies), strict=True):
+        judge = before or policy
+        names = {person.name if (person := judge.person(key)) else key.fingerprint for key in keys}
+        found.append({
+            "version": policy.version,
+            "id": policy.id,
+            "signed_by": sorted(names),
+            "changes": changes(before, policy) if before else ["the first policy"],
+        })  # fmt: skip
+        before = policy
     return found
 
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,16 @@ def proposals(files: Mapping[str, bytes], last: Policy) -> list[Proposal]:
         if (policy.version, policy.previous, policy.project) == (last.version + 1, last.id, last.project):
             found.append(Proposal(policy, content, tuple(signers)))
     return sorted(found, key=lambda one: one.policy.id)
+
+
+def signed_by(files: Mapping[str, bytes], policies: Sequence[Policy]) -> list[list[PublicKey]]:
+    """Return for each policy of a chain the owners' keys that signed it; the first one is signed by its own."""
+    judges = [policies[0], *policies[:-1]]
+    found = []
+    for judge, policy in zip(judges, policies, strict=True):
+        path = f"policy/{policy.version}-{policy.id[:12]}.yaml"
+        found.append(_signers(judge, files, path, files[path]))
+    return found
 
 
 def number(path: str) -> int | None:

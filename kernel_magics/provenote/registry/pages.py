@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from provenote.registry import audit
 from provenote.registry.against import Against
 from provenote.registry.event import timestamp
 from provenote.registry.listing import Holding, Waiting
@@ -120,7 +121,19 @@ def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
         for row in rows
     ]
     table = Table([Column(heading) for heading in headings], cells, empty="No event yet.")
-    return View([table, *kind(registry)], {"events": list(rows)})
+    signed_policies = audit.policies(registry.files, registry.log)
+    below = Table(
+        [Column("policy"), Column("signed by"), Column("changes")],
+        [
+            [
+                Cell(str(one["version"]), title=one["id"]),
+                Cell(", ".join(one["signed_by"])),
+                Cell(visible("; ".join(one["changes"]))),
+            ]
+            for one in signed_policies
+        ],
+    )
+    return View([table, below, *kind(registry)], {"events": list(rows), "policies": signed_policies})
 
 
 def _next(promotion: Promotion) -> str:
