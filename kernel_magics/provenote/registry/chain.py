@@ -106,7 +106,7 @@ def proposals(files: Mapping[str, bytes], last: Policy) -> list[Proposal]:
 
 
 def signed_by(files: Mapping[str, bytes], policies: Sequence[Policy]) -> list[list[PublicKey]]:
-    """Return for each policy of a chain the owners' keys that signed it; the first one has its own owners'."""
+    """Return for each policy of a chain the owners' keys that signed it; of the first its own owners'."""
     judges = [policies[0], *policies[:-1]]
     found = []
     for judge, policy in zip(judges, policies, strict=True):
