@@ -17,7 +17,7 @@ import pytest
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("steady")
 
-# Started in the background by a shell, we would ignore Ctrl-C, and so would what the tests start and interrupt.
+# Started in the background by a shell, we would ignore Ctrl-C, and so would all that the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
