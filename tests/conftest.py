@@ -101,6 +101,9 @@ def _fresh_process() -> Iterator[None]:
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main  # a shell puts its own namespace there
+    for name in ("provenote.stores.index", "provenote.git.trees"):
+        if name in sys.modules:  # databases and repositories of projects that are gone
+            sys.modules[name]._open.clear()
     active = sys.modules.get("provenote.tracking.active")
     if active is not None:
         for kept in (active._active, active._guests, active._reads):

@@ -441,3 +441,21 @@ def test_a_killed_kernel_is_told_with_its_cell_and_signal(repo):
     result = launch.run_job(write(repo / "a.ipynb", "1", "import os; os.kill(os.getpid(), 9)", "2"))
     assert (result.state.state, result.state.reason) == ("killed", "cell 2: the kernel died (SIGKILL)")
     assert fact(result.id, "warm") is True
+
+
+def test_a_process_with_a_thousand_open_files_starts_warm_too(repo):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2_000:
+        pytest.skip(f"at most {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_000), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        job = submit(write(repo / "t.ipynb", "print('whole')"))
+        wait_for(lambda: state(job) == "succeeded")
+        assert log(job) == "whole\n", "nothing was started cold"
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import socket
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from provenote.jobs.ready import readable
 
 _CREDENTIALS = struct.calcsize("3i")
 
@@ -124,7 +125,7 @@ class Line:
 
     def speaks(self) -> bool:
         """Whether `hear` would return or fail at once."""
-        return b"\n" in self._text or bool(select.select([self.connection], [], [], 0)[0])
+        return b"\n" in self._text or bool(readable([self.connection.fileno()], 0))
 
     def close(self) -> None:
         """Leave."""

@@ -12,7 +12,6 @@ import ctypes
 import gc
 import io
 import os
-import select
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 from provenote.jobs import asking
 from provenote.jobs.imprint import prepare as prepare
 from provenote.jobs.imprint import state
+from provenote.jobs.ready import readable
 
 _LAST_FLUSH = 1.0  # seconds
 
@@ -103,7 +103,7 @@ class _Owner(threading.Thread):
 
     def run(self) -> None:
         """Wait for the owner's end."""
-        select.select([self._owner], [], [])
+        readable([self._owner])
         os.killpg(0, signal.SIGKILL)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import shutil
 import sys
 import time
@@ -20,6 +19,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
 from provenote.jobs import warm
+from provenote.jobs.ready import readable
 from provenote.jobs.warm import Line, NotWarm
 from provenote.jobs.wish import Wish
 from provenote.tracking import counters
@@ -102,7 +102,7 @@ class ForkedProcess:
             os.kill(self.pid, number)
 
     def _gone(self) -> bool:
-        return self._handle is None or bool(select.select([self._handle], [], [], 0)[0])
+        return self._handle is None or bool(readable([self._handle], 0))
 
     def _told(self, message: Mapping[str, Any]) -> None:
         if "exit" in message:

@@ -18,7 +18,6 @@ import gc
 import importlib
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -27,6 +26,7 @@ from typing import Any, NoReturn
 
 from provenote.jobs import asking
 from provenote.jobs.asking import Asker, send
+from provenote.jobs.ready import readable
 
 _LOOK_EVERY = 5.0  # seconds between two looks at the environment while nothing happens
 _GRACE = 5.0  # seconds for a request to follow its connection, when the zygote wants to leave
@@ -111,7 +111,7 @@ class Zygote:
             sources = [wake, *self._askers]
             if not self._leaving:
                 sources.append(self._listener.fileno())
-            ready, _, _ = select.select(sources, [], [], min(_LOOK_EVERY, self._idle))
+            ready = readable(sources, min(_LOOK_EVERY, self._idle))
             if wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake, 4096)

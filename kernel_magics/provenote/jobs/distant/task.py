@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from provenote.jobs.ready import readable
 from provenote.jobs.spec import THREAD_VARIABLES
 
 _LOOK_EVERY = 0.2  # seconds between two looks at the job's files
@@ -141,7 +141,7 @@ def _follow(
     files: _Files | None = None
     ended = None
     while True:
-        ready, _, _ = select.select([answers], [], [], _LOOK_EVERY)
+        ready = readable([answers], _LOOK_EVERY)
         chunk = os.read(answers, 65536) if ready else b""
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
