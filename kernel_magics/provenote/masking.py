@@ -6,11 +6,8 @@ supervisor, its kernel and their children inherit that. The values are nowhere b
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 import os
-import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,6 +47,10 @@ class Mask:
 
 def forms(value: str) -> set[str]:
     """Return a value as texts may show it: plain, escaped for JSON, Python, HTML or an address, in Base64."""
+    import base64  # only a job with secrets pays for these
+    import html
+    import urllib.parse
+
     found = {value, html.escape(value), urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
     found.add(repr(value)[1:-1])
     for _ in range(2):  # a notebook's JSON may hold JSON
