@@ -76,7 +76,7 @@ class Notebook:
         if self.language not in ("python", "ipython"):
             return None  # it runs, but nothing can be checked, so nothing can be given
         for cell in self.data["cells"]:
-            if cell["cell_type"] == "code" and PARAMETERS in _tags(cell):
+            if cell["cell_type"] == "code" and PARAMETERS in tags(cell):
                 return declared(text(cell))
         return None
 
@@ -165,7 +165,7 @@ def prepare(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     data = copy.deepcopy(notebook.data)
     data["nbformat_minor"] = max(5, int(data.get("nbformat_minor", 0)))
-    cells = [cell for cell in data["cells"] if INJECTED not in _tags(cell)]
+    cells = [cell for cell in data["cells"] if INJECTED not in tags(cell)]
     taken: set[str] = set()
     for index, cell in enumerate(cells):
         cell["source"] = text(cell)
@@ -177,7 +177,7 @@ def prepare(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
             cell["id"] = uuid.uuid5(_IDS, f"{index}:{cell['source']}").hex[:12]
         taken.add(cell["id"])
     if given:
-        place = next((i for i, cell in enumerate(cells) if PARAMETERS in _tags(cell)), -1) + 1
+        place = next((i for i, cell in enumerate(cells) if PARAMETERS in tags(cell)), -1) + 1
         cells.insert(place, _injected(given))
         data["metadata"].setdefault("papermill", {})["parameters"] = kinds.jsonable(dict(given))
     data["cells"] = cells
@@ -196,7 +196,8 @@ def _injected(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tags(cell: Mapping[str, Any]) -> list[str]:
+def tags(cell: Mapping[str, Any]) -> list[str]:
+    """Return the tags of a cell, whatever its metadata are."""
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, dict) else None
     return tags if isinstance(tags, list) else []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from provenote.errors import UsageError
 from provenote.jobs import notebook as notebooks
-from provenote.jobs.notebook import INJECTED, PARAMETERS, Notebook
+from provenote.jobs.notebook import INJECTED, PARAMETERS, Notebook, tags
 from provenote.jobs.parameters import Parameter, declared
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def given(found: Notebook, values: Any, known: Sequence[Parameter]) -> dict[str,
     if not isinstance(values, Mapping):
         values = {}
         for cell in found.data["cells"]:
-            if INJECTED in _tags(cell):
+            if INJECTED in tags(cell):
                 values = {p.name: p.default for p in declared(notebooks.text(cell)) if p.text}
     return {p.name: _typed(p, values[p.name]) for p in known if p.name in values}
 
@@ -120,41 +120,38 @@ def replayed(executed: bytes, saved: bytes | None, last_only: bool) -> bytes:
     if last_only:
         last = {_true_id(cell): place for place, cell in enumerate(cells)}
         cells = [cell for place, cell in enumerate(cells) if last[_true_id(cell)] == place]
-    if not any(PARAMETERS in _tags(cell) for cell in cells):
+    if not any(PARAMETERS in tags(cell) for cell in cells):
         first = next((cell for cell in cells if _true_id(cell) in tagged), None)
         if first is not None:
             first.setdefault("metadata", {})["tags"] = [PARAMETERS]
     return notebooks.dump({**data, "cells": cells})
 
 
-def _facts(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    facts = cell.get("metadata", {}).get("provenote")
+def captured(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the capture wrote down about a cell: its true id, whether it went well."""
+    metadata = cell.get("metadata")
+    facts = metadata.get("provenote") if isinstance(metadata, Mapping) else None
     return facts if isinstance(facts, Mapping) else {}
 
 
 def _replays(cell: Mapping[str, Any]) -> bool:
     if cell.get("cell_type") != "code":
         return True
-    facts = _facts(cell)
+    facts = captured(cell)
     return facts.get("ok") is not False and facts.get("counts") is not False
 
 
 def _true_id(cell: Mapping[str, Any]) -> str:
-    return str(_facts(cell).get("cell") or cell.get("id"))
+    return str(captured(cell).get("cell") or cell.get("id"))
 
 
 def _tagged(saved: bytes | None) -> set[str]:
     """Return the ids of the cells of a saved notebook that are tagged ``parameters``."""
     try:
         cells = json.loads(saved or b"{}").get("cells", [])
-        return {str(cell["id"]) for cell in cells if PARAMETERS in _tags(cell) and cell.get("id")}
+        return {str(cell["id"]) for cell in cells if PARAMETERS in tags(cell) and cell.get("id")}
     except (ValueError, AttributeError, TypeError):
         return set()
-
-
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    tags = cell.get("metadata", {}).get("tags")
-    return tags if isinstance(tags, list) else []
 
 
 def job_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

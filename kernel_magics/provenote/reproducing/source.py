@@ -19,9 +19,9 @@ from provenote.compare import notebooks
 from provenote.compare.notebooks import NotebookCell
 from provenote.compare.numbers import counted
 from provenote.errors import UsageError
+from provenote.jobs.replay import captured
 from provenote.travel.contents import inside
 
-INJECTED = "injected-parameters"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _FEW = 4
@@ -120,7 +120,7 @@ def _of_job(path: str, kernel: str, book: dict[str, Any], remarks: list[str]) ->
     for cell in cells:
         metadata = dict(cell.get("metadata") or {})
         # The injected cell runs as it is: what we would inject anew was read back from JSON.
-        metadata["tags"] = [tag for tag in metadata.get("tags") or () if tag != INJECTED]
+        metadata["tags"] = [tag for tag in metadata.get("tags") or () if tag != notebooks.INJECTED]
         cell["metadata"] = {key: metadata[key] for key in metadata if key not in ("papermill", "provenote")}
     return Source(
         "job", path, kernel, {**book, "cells": cells}, tuple(_gave(book["cells"])), remarks=tuple(remarks)
@@ -146,7 +146,7 @@ def _ran(cell: Mapping[str, Any]) -> bool:
 def _of_cells(path: str, book: dict[str, Any], chosen: list[dict[str, Any]], remarks: list[str]) -> Source:
     cells, taken = [], set()
     for cell in chosen:
-        ours = _ours(cell)
+        ours = captured(cell)
         name = str(ours.get("cell") or "")
         name = name if _ID.fullmatch(name) and name not in taken else str(cell["id"])
         taken.add(name)
@@ -163,7 +163,9 @@ def _of_cells(path: str, book: dict[str, Any], chosen: list[dict[str, Any]], rem
     kernel = str((metadata.get("kernelspec") or {}).get("name") or "python3")
     read = notebooks.parse(json.dumps({"cells": chosen}).encode())
     # Of what ran before the extension was loaded the outputs are not known.
-    gave = [None if _ours(cell).get("before_load") else one for cell, one in zip(chosen, read, strict=True)]
+    gave = [
+        None if captured(cell).get("before_load") else one for cell, one in zip(chosen, read, strict=True)
+    ]
     return Source("cells", path, kernel, made, tuple(gave), remarks=tuple(remarks))
 
 
@@ -188,7 +190,7 @@ def in_document_order(
     """
     last: dict[str, int] = {}
     for place, cell in enumerate(cells):
-        ours = _ours(cell)
+        ours = captured(cell)
         if ours.get("counts") is not False and "".join(cell.get("source") or ()).strip():
             last[str(ours.get("cell") or f"#{place}")] = place
     document = evidence.get("document")
@@ -226,12 +228,6 @@ def in_document_order(
     if others:
         remarks.append(f"the place of {counted(len(others), 'cell')} in the notebook is not known")
     return chosen, remarks
-
-
-def _ours(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = cell.get("metadata")
-    found = metadata.get("provenote") if isinstance(metadata, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
 
 
 # ---------------------------------------------------------------------- a script
