@@ -293,3 +293,14 @@ def test_any_file_names_and_bytes(repo: Path, tmp_path: Path, files: list[tuple[
     found = take(repo, repo / ".git", config.Settings())
     if not found.omitted:
         assert (found.tree or git("rev-parse", "HEAD^{tree}").strip()) == expected_tree(repo, tmp_path)
+
+
+def test_a_disk_that_takes_no_link_is_told_in_one_line(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repo / "link").symlink_to("elsewhere")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(snapshot.objects, "write", full)
+    with pytest.raises(WorldError, match="the snapshot cannot be kept: No space left"):
+        take(repo, repo / ".git", config.Settings())

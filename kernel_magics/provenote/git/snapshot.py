@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,13 +169,16 @@ def take(top: Path, common_dir: Path, settings: Settings, status: Callable[[], b
         return Snapshot(baseline, None, omitted)
     named = {os.fsdecode(path): change for path, change in changes.items()}
     head_tree = objects.tree_of(common_dir, baseline)
-    tree = _built(common_dir, head_tree, named)
+    with _keeping():
+        tree = objects.build(common_dir, head_tree, named)
     return Snapshot(baseline, None if tree == head_tree else tree, omitted)
 
 
-def _built(common_dir: Path, base: str, changes: dict[str, objects.Change]) -> str:
+@contextmanager
+def _keeping() -> Iterator[None]:
+    """Say in one line why an object cannot be written."""
     try:
-        return objects.build(common_dir, base, changes)
+        yield
     except OSError as error:
         raise WorldError(
             f"the snapshot cannot be kept: {error.strerror or error}", "Free some space, then try again"
@@ -219,7 +222,8 @@ def _kind(top: Path, path: bytes) -> int | None:
 
 def _link(top: Path, common_dir: Path, path: bytes) -> str:
     target = os.readlink(os.path.join(os.fsencode(top), path))
-    return objects.write(common_dir, "blob", target)
+    with _keeping():
+        return objects.write(common_dir, "blob", target)
 
 
 def _hash(top: Path, paths: list[bytes]) -> list[str]:
