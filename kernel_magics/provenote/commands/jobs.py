@@ -62,41 +62,26 @@ def job_run(
     from provenote.errors import UsageError
     from provenote.jobs import ended, launch
 
+    options: dict[str, Any] = {
+        "output": output,
+        "cell_timeout": timeout,
+        "timeout": notebook_timeout,
+        "threads": threads,
+        "kernel": kernel,
+        "label": name,
+        "on": on,
+    }
     if from_ is not None:
         if notebook is not None:
             raise UsageError(
                 "a job runs a notebook or starts from a run, not both", f"Leave out {notebook} or --from"
             )
-        return _from_run(
-            context,
-            from_,
-            params or (),
-            describe,
-            output=output,
-            cell_timeout=timeout,
-            timeout=notebook_timeout,
-            threads=threads,
-            kernel=kernel,
-            label=name,
-            on=on,
-        )
+        return _from_run(context, from_, params or (), describe, **options)
     if notebook is None:
         raise UsageError("which notebook?", "Name one, or a run: `provenote job run --from RUN`")
     if describe:
         return ended.described(launch.check(notebook, kernel))
-    result = launch.run_job(
-        notebook,
-        params or (),
-        names=_names(context),
-        output=output,
-        cell_timeout=timeout,
-        timeout=notebook_timeout,
-        threads=threads,
-        kernel=kernel,
-        label=name,
-        on=on,
-        tell=context.tell,
-    )
+    result = launch.run_job(notebook, params or (), names=_names(context), tell=context.tell, **options)
     return ended.ended(result)
 
 

@@ -20,12 +20,20 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ``git -C folder arguments`` and return its answer, whatever the exit status."""
     return subprocess.run(
-        ["git", "-C", str(folder), *arguments],
+        _command(folder, arguments),
         input=given,
         stdin=subprocess.DEVNULL if given is None else None,
         capture_output=True,
-        env={**os.environ, **_ENVIRONMENT, **(env or {})},
+        env=_environment(env),
     )
+
+
+def _command(folder: Path, arguments: Iterable[str]) -> list[str]:
+    return ["git", "-C", str(folder), *arguments]
+
+
+def _environment(more: dict[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **_ENVIRONMENT, **(more or {})}
 
 
 @contextlib.contextmanager
@@ -35,11 +43,11 @@ def begun(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> I
     What is yielded raises as `git` does.
     """
     with subprocess.Popen(
-        ["git", "-C", str(folder), *arguments],
+        _command(folder, arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **_ENVIRONMENT, **(env or {})},
+        env=_environment(env),
     ) as process:
 
         def output() -> bytes:

@@ -19,13 +19,13 @@ from provenote.errors import WorldError
 from provenote.git import command, objects
 from provenote.model import SCHEMA
 from provenote.sharing import transport
+from provenote.stores.live import HOST
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provenote.sharing.transport import Remote
 
-HOST = os.uname().nodename
 REFS = "refs/provenote/triggers/"
 
 

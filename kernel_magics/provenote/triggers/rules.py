@@ -18,7 +18,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +215,6 @@ def _clock(name: str, table: Table) -> Clock:
         place = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise NotStrict(f"rule {name!r}: there is no time zone {zone!r}, as Europe/Berlin is one") from None
-    from datetime import datetime
-
     try:
         if len(cron.split()) != 5:
             raise CronSimError("it needs five fields: minute, hour, day, month, weekday")
