@@ -224,3 +224,22 @@ def test_a_file_that_changes_while_it_is_kept_is_refused(repo: Path, monkeypatch
     with provenote.track("keeps") as run, pytest.raises(UsageError, match="changed while it was being read"):
         run.log_artifact(path)
     assert index.document(workspace.find(), str(run.commit))["artifacts"] == {}
+
+
+def test_many_processes_open_a_new_index_at_once(repo: Path) -> None:
+    with provenote.track("one"):
+        pass
+    code = "import sys, provenote\nsys.stdin.readline()\nprint(len(provenote.runs()))"
+    import sys
+
+    for _ in range(4):
+        for path in (repo / ".git" / "provenote").glob("index.sqlite*"):
+            path.unlink()
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        going = [subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) for _ in range(4)]
+        for one in going:
+            assert one.stdin is not None
+            one.stdin.write("\n")
+            one.stdin.flush()
+        said = [one.communicate() for one in going]
+        assert [out.strip() for out, _ in said] == ["1"] * 4, [err[-300:] for _, err in said]

@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ from provenote.stores.marks import Annotations, Marks
 if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
+PATIENCE = 20.0
+"""Seconds that one process waits for another that writes the index."""
 FORMAT = 3  # of this file; another one is thrown away and built anew
 _SCHEMA = (
     """
@@ -71,8 +74,8 @@ class Index:
         for attempt in ("as it is", "anew"):
             try:
                 self.workspace.home.mkdir(parents=True, exist_ok=True)
-                database = sqlite3.connect(self._path, timeout=20, isolation_level=None)
-                database.execute("pragma journal_mode=wal")
+                database = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
+                _share(database)
                 database.execute("pragma synchronous=off")  # disposable: a crash costs a rebuild, not data
                 version = database.execute("pragma user_version").fetchone()[0]
                 if version not in (0, FORMAT):
@@ -285,6 +288,23 @@ def _marked(marks: Marks, tags: list[str], texts: list[str]) -> dict[str, Any]:
         "archived": marks.archived,
         "reproduced": marks.reproduced,
     }
+
+
+def _share(database: sqlite3.Connection) -> None:
+    """Let readers and a writer use the file at once (WAL).
+
+    SQLite does not wait for others in this one step: two processes that open a new index at the same moment
+    would stop one of them.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            database.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 _open: dict[tuple[int, int, str], Index] = {}
