@@ -1,0 +1,1 @@
+"""Verdicts on data, models and runs, and the tests that give them."""
