@@ -1,7 +1,8 @@
 """The Check: what a test of data, of a model or of a run found. Plain nouns, no input.
 
-Every test answers in this form: contracts of data, tests of models, comparisons with the stage holder, monitors and
-screens. What is not judged is never passed: too little data is a finding of its own, and a gate holds on it.
+Every test answers in this form: contracts of data, tests of models, comparisons with the stage holder,
+monitors and screens. What is not judged is never passed: too little data is a finding of its own, and a gate
+holds on it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["passed", "failed", "not judged", "error", "skipped"]
-"""`not judged`: too little to tell. `error`: the test itself broke. `skipped`: it did not run, and says why."""
+"""`not judged`: too little to tell. `error`: the test itself broke. `skipped`: it did not run, and why."""
 
 WORST_FIRST: tuple[Outcome, ...] = ("error", "failed", "not judged", "skipped", "passed")
 
@@ -37,7 +38,7 @@ class Finding:
     mend : str
         The command or act that helps; empty where nothing has to be mended.
     evidence : mapping
-        Plain JSON: rows, counts, digests, the share of false alarms, the smallest difference that would be seen.
+        Plain JSON: rows, counts, digests, the share of false alarms, the smallest difference to be seen.
     """
 
     name: str
