@@ -1,0 +1,1 @@
+"""Shared reviews of notebooks: signed comments and votes on the branch `provenote-reviews`."""
