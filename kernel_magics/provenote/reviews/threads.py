@@ -1,4 +1,4 @@
-"""The nouns of a review as it is shown: its threads, where each stands in the notebook, and its votes. Plain data.
+"""A review as it is shown: its threads, where each stands in the notebook, its votes. Plain data.
 
 `provenote.reviews.fold` makes them from signed events; `provenote.reviews.anchors` finds the places.
 """
