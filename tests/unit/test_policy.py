@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_world import Key, World, rule
 
-from provenote.registry import chain, policy_file, strict_yaml
+from provenote.registry import chain, policy_file
 from provenote.registry.chain import Untrusted
 from provenote.registry.policy import BadPolicy
 from provenote.registry.starting import solo_policy
-from provenote.registry.strict_yaml import NotStrict
+from provenote.stores import strict_yaml
 from provenote.stores.digest import sha256_bytes
+from provenote.stores.strict_yaml import NotStrict
 
 NOBODY: dict[str, object] = {"roles": {}, "rules": []}
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from provenote.errors import UsageError
-from provenote.registry import reading, strict_yaml, team_policy
+from provenote.registry import reading, team_policy
 from provenote.registry.names import visible
 from provenote.registry.proposing import Amended, owner, propose
 from provenote.registry.reading import Registry
 from provenote.registry.signing import Confirm
+from provenote.stores import strict_yaml
 from provenote.stores.keys import Signer
 from provenote.workspace import Workspace
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from provenote.errors import UsageError
-from provenote.registry import names, strict_yaml
+from provenote.registry import names
 from provenote.registry.policy import (
     Approval,
     BadPolicy,
@@ -20,9 +20,10 @@ from provenote.registry.policy import (
     Reviews,
     Rule,
 )
-from provenote.registry.strict_yaml import Table
+from provenote.stores import strict_yaml
 from provenote.stores.digest import sha256_bytes
 from provenote.stores.signatures import PublicKey
+from provenote.stores.strict_yaml import Table
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{64}")

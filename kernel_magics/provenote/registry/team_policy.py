@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provenote.errors import UsageError
-from provenote.registry import names, policy_file, strict_yaml
+from provenote.registry import names, policy_file
 from provenote.registry.policy import BadPolicy
+from provenote.stores import strict_yaml
 from provenote.stores.signatures import PublicKey
 
 ME = "me"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from provenote.errors import UsageError
-from provenote.registry.strict_yaml import NotStrict, Table
+from provenote.stores.strict_yaml import NotStrict, Table
 
 FILE = "provenote.rules.yaml"
 LARGEST = 256 * 1024  # bytes

@@ -1,7 +1,7 @@
 """Strict YAML: the part of it that has one meaning, and tables that must be read to their last key.
 
-`read` takes maps, lists, texts, whole numbers, booleans and null; it refuses anchors, aliases, tags,
-directives, merge keys, duplicate keys, several documents, and what is too large or too deep. `Table` hands
+`read` takes maps, lists, texts, whole numbers (where asked for, any finite number), booleans and null; it
+refuses anchors, aliases, tags, directives, merge keys, duplicate keys, several documents, and what is too large or too deep. `Table` hands
 out the values by name and type; `Table.done` refuses what nobody asked for.
 """
 
@@ -16,6 +16,7 @@ LARGEST = 256 * 1024
 DEEPEST = 12
 T = TypeVar("T")
 _MISSING: Any = object()
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -23,8 +24,16 @@ class NotStrict(Refused):
     """The text is not the strict YAML that was asked for."""
 
 
-def read(content: bytes) -> dict[str, Any]:
+def read(content: bytes, *, numbers: bool = False, largest: int = LARGEST) -> dict[str, Any]:
     """Read one map.
+
+    Parameters
+    ----------
+    content : bytes
+    numbers : bool
+        Whether numbers may also be negative or have a fraction.
+    largest : int
+        Bytes that are read at most.
 
     Raises
     ------
@@ -34,15 +43,15 @@ def read(content: bytes) -> dict[str, Any]:
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if len(content) > LARGEST:
-        raise NotStrict(f"the file has {len(content)} bytes; at most {LARGEST} are read")
+    if len(content) > largest:
+        raise NotStrict(f"the file has {len(content)} bytes; at most {largest} are read")
     try:
         text = content.decode("utf-8")
         for token in yaml.scan(text, Loader=loader):
             if isinstance(token, (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken, yaml.DirectiveToken)):
                 _refuse(token, "anchors, aliases, tags and directives are not allowed")
         node = yaml.compose(text, Loader=loader)
-        made = _plain(node, 0)
+        made = _plain(node, 0, numbers)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NotStrict(f"the file is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError:
@@ -52,13 +61,13 @@ def read(content: bytes) -> dict[str, Any]:
     return made
 
 
-def _plain(node: Any, depth: int) -> Any:
+def _plain(node: Any, depth: int, numbers: bool) -> Any:
     import yaml
 
     if depth > DEEPEST:
         _refuse(node, "the file is nested too deeply")
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, depth + 1) for item in node.value]
+        return [_plain(item, depth + 1, numbers) for item in node.value]
     if isinstance(node, yaml.MappingNode):
         made: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -66,17 +75,21 @@ def _plain(node: Any, depth: int) -> Any:
                 _refuse(key_node, "a key is no text (put it in quotes)")
             if key_node.value in made:
                 _refuse(key_node, f"the key {key_node.value!r} stands there twice")
-            made[key_node.value] = _plain(value_node, depth + 1)
+            made[key_node.value] = _plain(value_node, depth + 1, numbers)
         return made
     if not isinstance(node, yaml.ScalarNode):
         return None
     kind = node.tag.removeprefix(_PREFIX)
-    if kind == "str":
+    if kind == "str" and not (numbers and not node.style and _NUMBER.fullmatch(node.value)):
         return node.value
     if kind == "bool" and node.value.lower() in ("true", "false"):
         return node.value.lower() == "true"
     if kind == "int" and re.fullmatch(r"0|[1-9][0-9]{0,15}", node.value, re.ASCII):
         return int(node.value)
+    if numbers and kind in ("int", "float", "str") and _NUMBER.fullmatch(node.value):
+        number = float(node.value) if set(node.value) & set(".eE") else int(node.value)
+        if number - number == 0:  # neither infinite nor too large for a float
+            return number
     if kind == "null" and node.value in ("", "null", "~"):
         return None
     _refuse(node, f"{node.value!r} is neither text, whole number, true nor false (put a text in quotes)")
