@@ -225,3 +225,23 @@ def test_each_notebook_stands_whole_in_the_rows(base, one, two):
         assert sorted(row.places[place] for row in found.rows if row.places[place] is not None) == list(
             range(len(book))
         )
+
+
+@pytest.mark.parametrize("part", ["<style ", "<script>", "<!--", "<", "<style></style  "])
+def test_hostile_html_is_read_as_text_without_going_over_it_again_and_again(part):
+    markup = f"<b>1</b> <style>no</style >{part * 20_000}2 &lt;3"
+    (found,) = read(cell(outputs=[{"output_type": "display_data", "data": {"text/html": markup}}]))
+    assert "no" not in found.text and found.text.strip().startswith("1")
+    assert notebooks.untagged("<style>a<b</style >x<!-- <i> -->y<script>3 < 4").split() == [
+        "x",
+        "y",
+        "3",
+        "<",
+        "4",
+    ]
+
+
+def test_an_output_keeps_its_place_among_those_of_the_file():
+    ours = {"output_type": "display_data", "data": {"text/html": '<div class="pn">kept</div>'}}
+    (found,) = read(cell(outputs=[ours, result("2"), ours, result("4")]))
+    assert [(one.text, one.place) for one in found.outputs] == [("2", 1), ("4", 3)]

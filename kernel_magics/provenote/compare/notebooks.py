@@ -14,7 +14,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,13 @@ _CHANCE = re.compile(
     r"|\bT_[0-9a-f]{5}(?=[_\"' ])"  # that of a styled table of pandas
 )
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_TAG = re.compile(r"<(style|script)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.S | re.I)
+_TAG = re.compile(r"<(?:(style|script)\b|(!--))?", re.I)
+_END = {
+    "style": re.compile(r"</style\s*>", re.I),
+    "script": re.compile(r"</script\s*>", re.I),
+    "!--": re.compile("-->"),
+    "": re.compile(">"),
+}
 _OURS = re.compile(r'\s*<div class="pn[" ]')
 _PASSED = ("application/vnd.jupyter.widget", "application/vnd.provenote")
 _V3 = {
@@ -55,11 +61,14 @@ class Output:
         ``stdout`` or ``stderr`` of a stream, the name of an error.
     data : dict
         Its forms by MIME type, as text; pictures in base 64.
+    place : int
+        Its place among the cell's outputs as the file has them, from 0: those that are passed over count.
     """
 
     kind: str
     name: str
     data: Mapping[str, str]
+    place: int = field(default=0, compare=False)
 
     @cached_property
     def text(self) -> str:
@@ -68,8 +77,8 @@ class Output:
         if words is None:
             words = self.data.get("text/markdown") or self.data.get("text/latex")
         if words is None and "text/html" in self.data:
-            spaced = _TAG.sub(" ", self.data["text/html"])
-            words = "\n".join(" ".join(line.split()) for line in html.unescape(spaced).splitlines())
+            spaced = html.unescape(untagged(self.data["text/html"]))
+            words = "\n".join(" ".join(line.split()) for line in spaced.splitlines())
         return settled(words or "")
 
     @cached_property
@@ -128,6 +137,27 @@ class NotebookCell:
         return tuple(one.digest for one in self.outputs)
 
 
+def untagged(markup: str) -> str:
+    """Return HTML without its tags, comments, styles and scripts, in time in proportion to its length.
+
+    What is opened and never closed stays, as a browser that repairs the page would show part of it.
+    """
+    made: list[str] = []
+    unclosed: set[str] = set()
+    at = 0
+    while (found := _TAG.search(markup, at)) is not None:
+        made.append(markup[at : found.start()])
+        end = None
+        for name in ((found[1] or found[2] or "").lower(), ""):
+            if end is None and name not in unclosed:
+                end = _END[name].search(markup, found.end())
+                if end is None:
+                    unclosed.add(name)
+        made.append(found[0] if end is None else " ")
+        at = found.end() if end is None else end.end()
+    return "".join([*made, markup[at:]])
+
+
 def settled(text: str) -> str:
     """Take out of a text what chance brings: addresses, random ids, colours, overwritten progress."""
     if "\x1b" in text:
@@ -182,25 +212,25 @@ def _cell(raw: Mapping[str, Any]) -> NotebookCell:
 
 
 def _outputs(outputs: list[Any]) -> Iterator[Output]:
-    for raw in outputs:
+    for place, raw in enumerate(outputs):
         if not isinstance(raw, dict):
             continue
         kind = raw.get("output_type")
         if kind == "stream":
             name = str(raw.get("name") or raw.get("stream") or "stdout")
-            yield Output("stream", name, {"text/plain": _text(raw.get("text"))})
+            yield Output("stream", name, {"text/plain": _text(raw.get("text"))}, place)
         elif kind in ("error", "pyerr"):
             trace = raw.get("traceback")
             lines = trace if isinstance(trace, list) and trace else [raw.get("evalue")]
             text = "\n".join(str(line) for line in lines)
-            yield Output("error", str(raw.get("ename") or ""), {"text/plain": text})
+            yield Output("error", str(raw.get("ename") or ""), {"text/plain": text}, place)
         else:
             data = raw.get("data")
             if not isinstance(data, dict):
                 data = {mime: raw[key] for key, mime in _V3.items() if key in raw}
             forms = {str(mime): _text(body) for mime, body in data.items() if not _passed(str(mime))}
             if forms and not _OURS.match(forms.get("text/html", "")):
-                yield Output("result", "", forms)
+                yield Output("result", "", forms, place)
 
 
 def _passed(mime: str) -> bool:
