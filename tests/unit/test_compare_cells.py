@@ -239,9 +239,3 @@ def test_hostile_html_is_read_as_text_without_going_over_it_again_and_again(part
         "<",
         "4",
     ]
-
-
-def test_an_output_keeps_its_place_among_those_of_the_file():
-    ours = {"output_type": "display_data", "data": {"text/html": '<div class="pn">kept</div>'}}
-    (found,) = read(cell(outputs=[ours, result("2"), ours, result("4")]))
-    assert [(one.text, one.place) for one in found.outputs] == [("2", 1), ("4", 3)]

@@ -14,7 +14,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -61,14 +61,11 @@ class Output:
         ``stdout`` or ``stderr`` of a stream, the name of an error.
     data : dict
         Its forms by MIME type, as text; pictures in base 64.
-    place : int
-        Its place among the cell's outputs as the file has them, from 0: those that are passed over count.
     """
 
     kind: str
     name: str
     data: Mapping[str, str]
-    place: int = field(default=0, compare=False)
 
     @cached_property
     def text(self) -> str:
@@ -212,25 +209,25 @@ def _cell(raw: Mapping[str, Any]) -> NotebookCell:
 
 
 def _outputs(outputs: list[Any]) -> Iterator[Output]:
-    for place, raw in enumerate(outputs):
+    for raw in outputs:
         if not isinstance(raw, dict):
             continue
         kind = raw.get("output_type")
         if kind == "stream":
             name = str(raw.get("name") or raw.get("stream") or "stdout")
-            yield Output("stream", name, {"text/plain": _text(raw.get("text"))}, place)
+            yield Output("stream", name, {"text/plain": _text(raw.get("text"))})
         elif kind in ("error", "pyerr"):
             trace = raw.get("traceback")
             lines = trace if isinstance(trace, list) and trace else [raw.get("evalue")]
             text = "\n".join(str(line) for line in lines)
-            yield Output("error", str(raw.get("ename") or ""), {"text/plain": text}, place)
+            yield Output("error", str(raw.get("ename") or ""), {"text/plain": text})
         else:
             data = raw.get("data")
             if not isinstance(data, dict):
                 data = {mime: raw[key] for key, mime in _V3.items() if key in raw}
             forms = {str(mime): _text(body) for mime, body in data.items() if not _passed(str(mime))}
             if forms and not _OURS.match(forms.get("text/html", "")):
-                yield Output("result", "", forms, place)
+                yield Output("result", "", forms)
 
 
 def _passed(mime: str) -> bool:

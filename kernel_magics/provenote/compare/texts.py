@@ -208,7 +208,7 @@ def edited(old: Sequence[str], new: Sequence[str]) -> list[Stroke]:
     """Return lines that replace others; where they are as many, each says what of it is another."""
     gone, come = [shortened(line) for line in old], [shortened(line) for line in new]
     paired = (
-        [_spans(a, b) for a, b in zip(gone, come, strict=False)] if len(gone) == len(come) <= LINES else []
+        [spans(a, b) for a, b in zip(gone, come, strict=False)] if len(gone) == len(come) <= LINES else []
     )
     return [
         *(Stroke("-", line, paired[k][0] if paired else ()) for k, line in enumerate(gone)),
@@ -216,18 +216,36 @@ def edited(old: Sequence[str], new: Sequence[str]) -> list[Stroke]:
     ]
 
 
-def _spans(old: str, new: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
-    """Return the stretches of each line that the other lacks; none where they have too little in common."""
+def spans(old: str, new: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """Return the stretches of each line that the other lacks; none where they have too little in common.
+
+    Parameters
+    ----------
+    old, new : str
+        Lines as they are shown.
+    """
     words = [_WORD.findall(old), _WORD.findall(new)]
-    matcher = SequenceMatcher(None, words[0], words[1], autojunk=False)
+    head, tail = _same_ends(*words)
+    inner = [side[head : len(side) - tail] for side in words]
+    matcher = SequenceMatcher(None, inner[0], inner[1], autojunk=False)
     codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
-    if matcher.ratio() < LIKE:
+    gone = sum(i2 - i1 + j2 - j1 for _, i1, i2, j1, j2 in codes)
+    many = len(words[0]) + len(words[1])
+    if not many or (many - gone) / many < LIKE:
         return (), ()
-    ends = [[0, *accumulate(map(len, side))] for side in words]
+    ends = [[0, *accumulate(map(len, side))][head:] for side in words]
     return (
         tuple((ends[0][i1], ends[0][i2]) for _, i1, i2, _, _ in codes if i2 > i1),
         tuple((ends[1][j1], ends[1][j2]) for _, _, _, j1, j2 in codes if j2 > j1),
     )
+
+
+def _same_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """Count the words that are the same at the begin and at the end: most of a line, and quickly found."""
+    most = min(len(old), len(new))
+    head = next((k for k in range(most) if old[k] != new[k]), most)
+    tail = next((k for k in range(most - head) if old[-1 - k] != new[-1 - k]), most - head)
+    return head, tail
 
 
 def shortened(line: str) -> str:
