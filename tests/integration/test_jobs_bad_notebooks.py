@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.test_jobs import cell, job_processes, wait_for, write
+from tests.integration.job_desk import cell, job_processes, submit, wait_for, write
 
 from provenote import workspace
 from provenote.commands import jobs as verbs
@@ -137,19 +137,45 @@ def test_grandchildren_in_sessions_of_their_own_go_too(repo):
     wait_for(lambda: job_processes(result.id) == [], 5)
 
 
-def test_a_killed_supervisor_leaves_no_session_of_its_job(repo):
-    source = (
-        "import subprocess, time\nsubprocess.Popen(['sleep', '303'], start_new_session=True)\n"
-        "print('up', flush=True)\ntime.sleep(300)"
-    )
-    request = launch.check(write(repo / "t.ipynb", cell(source, "c1")))
-    there = executor.get(request.workspace)
-    job = there.submit(request.spec({}, "n", label="t", commit=launch.commit(request)))
-    wait_for(lambda: "up" in there.logs(job))
-    claimed = next(event for event in folder.find(request.workspace.home, job).events() if "pid" in event)
-    os.kill(claimed["pid"], signal.SIGKILL)
-    wait_for(lambda: there.status(job).state == "lost", 20)
-    wait_for(lambda: job_processes(job) == [], 5)
+HIDING = """
+import os, subprocess, sys, time
+def away(name, *words, **more):  # init's child, in a session of its own
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            open(name, 'w').write(str(os.getpid()))
+            os.execve('/bin/sleep', ['sleep', '303'], *words) if words else time.sleep(303)
+        os._exit(0)
+    os.wait()
+away('forked')
+away('called', dict(os.environ))
+away('cleaned', {})
+child = subprocess.Popen(['/bin/sleep', '303'], env={}, start_new_session=True)
+open('child', 'w').write(str(child.pid))
+open('up', 'w').close()
+time.sleep(303)
+"""
+HIDDEN = ("forked", "called", "cleaned", "child")
+
+
+@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize("ended", ["supervisor killed", "cancelled"])
+def test_what_hides_from_its_job_goes_with_it_though_nobody_looks(repo, warm, ended):
+    (repo / "provenote.toml").write_text(f"warm_kernels = {str(warm).lower()}\n")
+    job = submit(write(repo / "t.ipynb", cell(HIDING, "c1")))
+    wait_for((repo / "up").exists)
+    hidden = [psutil.Process(int((repo / name).read_text())) for name in HIDDEN]
+    assert all(os.getsid(one.pid) != os.getsid(0) for one in hidden)
+    events = list(folder.find(workspace.find().home, job).events())
+    assert any(event.get("warm") for event in events) is warm
+    if ended == "cancelled":
+        executor.get(workspace.find()).cancel(job)
+    else:
+        os.kill(next(event["pid"] for event in events if "pid" in event), signal.SIGKILL)
+    gone = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    wait_for(lambda: not any(one.is_running() and one.status() not in gone for one in hidden), 20)
+    wait_for(lambda: executor.get(workspace.find()).status(job).over)
+    assert job_processes(job) == []
 
 
 def test_a_job_that_writes_elsewhere_leaves_the_record_alone(repo):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.test_jobs import cell, wait_for, write
+from tests.integration.job_desk import cell, wait_for, write
 
 from provenote import workspace
 from provenote.commands import jobs as verbs

@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.integration import job_desk
+from tests.integration.job_desk import cell, submit, wait_for
 
 from provenote import doctor, workspace
 from provenote.commands import jobs as verbs
@@ -28,38 +30,8 @@ from provenote.stores import index
 
 
 def write(path: Path, *sources: str, kernel: str = "python3") -> Path:
-    cells = [
-        {
-            "cell_type": "code",
-            "id": f"c{number}",
-            "metadata": {},
-            "source": source,
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, source in enumerate(sources)
-    ]
-    spec = {"name": kernel, "display_name": kernel, "language": "python"}
-    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": cells}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(book))
-    return path
-
-
-def wait_for(condition: Any, seconds: float = 60.0) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not come")
-
-
-def submit(path: Path) -> str:
-    request = launch.check(path)
-    spec = request.spec({}, os.urandom(4).hex(), label="x", commit=launch.commit(request))
-    return executor.get(request.workspace).submit(spec)
+    cells = (cell(source, f"c{number}") for number, source in enumerate(sources))
+    return job_desk.write(path, *cells, kernel=kernel)
 
 
 def events(job: str) -> list[dict[str, Any]]:

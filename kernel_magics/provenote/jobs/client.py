@@ -21,6 +21,8 @@ from nbclient.exceptions import CellExecutionError
 from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
+from provenote.jobs import descendants
+
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
     from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -84,9 +86,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
                 self.set_widgets_metadata()
         finally:
             if self._group:
-                from provenote.jobs.warden import kill_group
-
-                kill_group(self._group)
+                descendants.end_group(self._group)
             shutil.rmtree(self._folder, ignore_errors=True)
         return self.nb
 
@@ -114,7 +114,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
 
         Looking in all installed packages for who is named takes longer than the rest of a small job.
         """
-        from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+        from provenote.jobs.provisioner import ColdProvisioner, WarmProvisioner
 
         spec = manager.kernel_spec
         assert spec is not None
@@ -124,9 +124,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         from provenote.jobs.warm import possible
 
         if not (warm and self._warm and possible()) or spec.language != "python":
-            return LocalProvisioner(**about)
+            return ColdProvisioner(**about)
         from provenote.jobs import preload
-        from provenote.jobs.provisioner import WarmProvisioner
 
         folder = Path(self.resources.get("metadata", {}).get("path") or os.getcwd())
         try:
@@ -212,12 +211,17 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
     async def _async_cleanup_kernel(self) -> None:
         """Let the kernel end by itself, as far as it does so soon, and tidy up."""
         process = getattr(self.km.provisioner, "process", None)
+        left = descendants.Left(self._group) if self._group else None
         if self.shutdown_kernel == "graceful" and process is not None and process.poll() is None:
             await ensure_async(self.km.request_shutdown())
             until = time.monotonic() + _FAREWELL
             while process.poll() is None and time.monotonic() < until:
                 await asyncio.sleep(_LOOK_EVERY)
-        await super()._async_cleanup_kernel()
+        try:
+            await super()._async_cleanup_kernel()
+        finally:
+            if left is not None:
+                left.end()
 
     def _cleanup_kernel(self) -> None:
         """End the kernel."""

@@ -1,7 +1,7 @@
 """Stop a running notebook: on a cancel, on SIGTERM, and when its time is up.
 
 First its kernel's process group is interrupted, so that user code can tidy up; after a grace it is killed.
-What its code has started in sessions of its own is told by the run's id in its environment, and goes last.
+What its code has started in sessions of its own goes with it (`provenote.jobs.descendants`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import threading
 import time
 from types import FrameType
 
+from provenote.jobs import descendants
 from provenote.jobs.folder import JobFolder, Tail
-from provenote.jobs.warden import Warden, kill_group
+from provenote.jobs.warden import Warden
 
 GRACE = 3.0  # seconds between the interrupt and the kill
 _LOOK_EVERY = 0.1  # seconds
-_SWEEPS = 5
 
 
 class Stopped(Exception):
@@ -61,7 +61,7 @@ class Control:
         """Guard the process group of a kernel."""
         self._group = group
         if group:
-            self._warden.guard(group)
+            self._warden.guard(group, Tail(self._folder).state_as_written().run)
 
     def stop(self) -> None:
         """End watching: the notebook has ended, and its kernel with it."""
@@ -69,7 +69,7 @@ class Control:
         self._thread.join()
         if self._group:
             self._warden.release(self._group)
-        end_left_over(Tail(self._folder).state_as_written().run, self._group)
+        descendants.end_marked(Tail(self._folder).state_as_written().run, self._group)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._folder.ask_cancel()
@@ -94,40 +94,4 @@ class Control:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(group, signal.SIGINT)
             if group and time.monotonic() > until:
-                kill_group(group)
-
-
-def end_left_over(run: str | None, kernel: int | None) -> int:
-    """Kill what a job's code has started and left, its kernel's own group apart; return how many there were.
-
-    Another attempt at the same job, by a worker on this host, is another run and not touched. Linux alone
-    tells the environment of a process; elsewhere only the kernel's group is ended.
-    """
-    ended: set[int] = set()
-    if run is None:
-        return 0
-    for _ in range(_SWEEPS):  # what is killed may have started something just before
-        found = _marked(run, kernel) - ended
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        if not found:
-            break
-        ended |= found
-    return len(ended)
-
-
-def _marked(run: str, kernel: int | None) -> set[int]:
-    mark = f"PROVENOTE_RUN={run}".encode()
-    found: set[int] = set()
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return found
-    for name in names:
-        if not name.isdigit() or int(name) in (os.getpid(), os.getppid()):
-            continue
-        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-            if mark in file.read().split(b"\0") and os.getpgid(int(name)) != kernel:
-                found.add(int(name))
-    return found
+                descendants.end_tree(group)

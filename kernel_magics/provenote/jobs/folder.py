@@ -201,9 +201,9 @@ class Tail:
             self.new()  # it may have ended between the two looks
             if not self._state.over:
                 if self._state.on == specs.LOCAL:  # elsewhere only what watched the job from here is gone
-                    from provenote.jobs.control import end_left_over
+                    from provenote.jobs import descendants
 
-                    end_left_over(self._state.run, None)
+                    descendants.end_marked(self._state.run, None)
                 lost = {"state": "lost", "reason": "its supervisor is gone"}
                 with contextlib.suppress(WorldError):
                     self.folder.append(lost)

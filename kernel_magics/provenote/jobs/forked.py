@@ -18,7 +18,7 @@ import threading
 import warnings
 from typing import Any
 
-from provenote.jobs import asking
+from provenote.jobs import asking, descendants
 from provenote.jobs.imprint import prepare as prepare
 from provenote.jobs.imprint import state
 from provenote.jobs.ready import readable
@@ -44,6 +44,10 @@ def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]
             connection, {"refused": f"{shadow} in the notebook's folder goes before the installed package"}
         )
         return
+    adopt = descendants.adopting()
+    if adopt is not None:
+        adopt()
+    descendants.brand(request["env"].get(descendants.MARK, ""))
     for name in [name for name in sys.modules if name.partition(".")[0] == "provenote"]:
         del sys.modules[name]
     state.farewells.restore()
@@ -104,7 +108,7 @@ class _Owner(threading.Thread):
     def run(self) -> None:
         """Wait for the owner's end."""
         readable([self._owner])
-        os.killpg(0, signal.SIGKILL)
+        descendants.end_tree(os.getpid())
 
 
 def shadowed(folder: str) -> str:

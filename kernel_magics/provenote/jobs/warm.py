@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from provenote.errors import WorldError
-from provenote.jobs import asking
+from provenote.jobs import asking, descendants
 from provenote.jobs import wish as wish_of
 from provenote.jobs.asking import Line as Line
 from provenote.jobs.asking import NotWarm as NotWarm
@@ -194,6 +194,7 @@ def _start(wish: Wish, address: Path) -> None:
         "facts": {"role": wish.role, "python": wish.command[0], "preload": wish.preload},
     }
     env = {name: value for name, value in wish.env.items() if not name.startswith(("PROVENOTE_", "JPY_"))}
+    env.update(descendants.room())
     with open(address.with_suffix(".log"), "wb") as log:
         subprocess.run(
             [*wish.command, "-m", "provenote.jobs.zygote", json.dumps(options)],

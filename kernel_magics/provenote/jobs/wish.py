@@ -85,7 +85,8 @@ def _own_code(role: Role) -> int:
     here = Path(__file__).parent
     if role == "supervisor":
         return max(_ages(here.parent))
-    return max(os.stat(here / f"{name}.py").st_mtime_ns for name in ("zygote", "asking", "imprint", "forked"))
+    names = ("zygote", "asking", "descendants", "imprint", "forked")
+    return max(os.stat(here / f"{name}.py").st_mtime_ns for name in names)
 
 
 def _ages(folder: Path) -> Iterator[int]:

@@ -6,7 +6,7 @@ imports and forks, and does nothing else: it runs no user code and holds no data
 - One thread. Requests are JSON lines over the socket; only processes of the same user are answered.
 - A forked child leaves this module's loop and becomes a kernel (`provenote.jobs.forked`) or a supervisor.
 - Whoever asked for a child hears on the same connection how it ended. If the asker of an ``owned`` child goes
-  away, the child's process group is killed.
+  away, the child is killed with all that it started.
 - It leaves when it was idle for a while, when its environment has changed, or when it is asked to, but not
   before its children have ended.
 """
@@ -24,7 +24,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from provenote.jobs import asking
+from provenote.jobs import asking, descendants
 from provenote.jobs.asking import Asker, send
 from provenote.jobs.ready import readable
 
@@ -168,8 +168,7 @@ class Zygote:
             request = asker.read()
         except EOFError:
             if asker.child is not None and asker.owned:
-                with contextlib.suppress(OSError):
-                    os.killpg(asker.child, signal.SIGKILL)
+                descendants.end_tree(asker.child)
             if asker.child in self._children:
                 self._children[asker.child] = None
             del self._askers[number]

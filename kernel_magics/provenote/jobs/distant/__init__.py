@@ -6,9 +6,10 @@
   with an order (`orders`), writes what it hears into the job's folder, judges what it means (`verdicts`) by
   where the job's ref is (`truth`), and takes over the result (`accept`). A job whose worker was lost is given
   out again, three times in all. What it must take off the remote is noted (`left`).
-- `task` (in a worker): starts an `attempt` as a process of its own and tells how it is getting on.
+- `task` (in a worker): has an `attempt` `started` as a process of its own and tells how it is getting on.
 - `attempt` (beside a worker): fetches the code, claims the job, runs its supervisor in a folder of its own
-  (`checkout`), and publishes the run (`publish`). A `leash` kills it when its worker is gone.
+  (`checkout`) and in a child (`apart`), and publishes the run (`publish`). A `leash` kills it when its worker
+  is gone.
 
 One ref on the remote, ``refs/provenote/jobs/<id>``, decides what must happen once (`claims`): a worker that
 cannot move it from where the dispatcher knew it to its own claim does not run, and a run is published in the

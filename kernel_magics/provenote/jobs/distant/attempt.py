@@ -1,6 +1,7 @@
-"""The process beside a worker that makes one attempt: ``python -m provenote.jobs.distant.attempt``.
+"""The process beside a worker that makes one attempt: forked (`provenote.jobs.distant.started`), else
+``python -m provenote.jobs.distant.attempt``.
 
-It reads its order, one line of JSON, from standard input, and answers with lines of JSON: ``{"claim": oid}``,
+It reads its order, one line of JSON, and answers with lines of JSON: ``{"claim": oid}``,
 ``{"folder": path}`` of the job's folder while it runs, and in the end one ``{"verdict": word}``:
 
 - ``published``: the run and the job's files are on the remote (``at``: the result's commit);
@@ -13,7 +14,6 @@ It reads its order, one line of JSON, from standard input, and answers with line
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -26,6 +26,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from provenote.jobs.distant import apart
 from provenote.jobs.distant.leash import Leash
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from provenote.jobs.folder import JobFolder
     from provenote.jobs.state import JobState
 
-_FOR_EVER = 1e8  # seconds
 _SETTLE = 5.0  # seconds for the kernel of a killed supervisor to end
 
 
@@ -41,23 +41,33 @@ class _Cancelled(BaseException):
     """The worker was told to stop this attempt."""
 
 
-def main() -> int:
-    """Make one attempt."""
-    order = json.loads(_line())
+def main(hears: int = 0, answers: int = 1) -> int:
+    """Make one attempt.
+
+    Parameters
+    ----------
+    hears : int
+        Descriptor that the order comes from; its end means that the worker is gone.
+    answers : int
+        Descriptor that the answers go to.
+    """
+    order = json.loads(_line(hears))
     name = f"{order['job'][:16]}-{order['attempt']}-{os.getpid()}"
     from provenote.jobs.distant.checkout import Store
 
     store = Store(order["url"])
-    leash = Leash(store.attempt(name))
-    answers = os.dup(1)
-    os.dup2(2, 1)  # whatever prints must not answer
+    leash = Leash(store.attempt(name), hears)
+    if answers == 1:
+        answers = os.dup(1)
+        os.dup2(2, 1)  # whatever prints must not answer
+    pipes = [hears, answers]
 
     def tell(**facts: Any) -> None:
         os.write(answers, (json.dumps(facts) + "\n").encode())
 
     signal.signal(signal.SIGTERM, _cancel)
     try:
-        verdict = _attempt(order, store, name, tell)
+        verdict = _attempt(order, store, name, tell, pipes)
     except _Cancelled:
         verdict = {"verdict": "cancelled"}
     except Exception as error:
@@ -70,11 +80,29 @@ def main() -> int:
     return 0
 
 
-def _line() -> bytes:
-    """Return the first line of standard input, and read nothing behind it."""
+def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]) -> None:
+    """Make one attempt as a zygote's child; the zygote kills it when the worker hangs up.
+
+    Parameters
+    ----------
+    request : dict
+        Not used.
+    connection : socket
+        The worker's line, whose end the zygote watches.
+    descriptors : list of int
+        Where the order comes from and where the answers go.
+    """
+    connection.close()
+    status = main(*descriptors)
+    sys.stderr.flush()
+    os._exit(status)  # to take apart what the zygote had imported would copy all its pages
+
+
+def _line(hears: int) -> bytes:
+    """Return the first line, and read nothing behind it."""
     line = b""
     while not line.endswith(b"\n"):
-        chunk = os.read(0, 65536)
+        chunk = os.read(hears, 65536)
         if not chunk:
             sys.exit(1)
         line += chunk
@@ -85,7 +113,9 @@ def _cancel(number: int, frame: FrameType | None) -> None:
     raise _Cancelled
 
 
-def _attempt(order: Mapping[str, Any], store: Store, name: str, tell: Any) -> dict[str, Any]:
+def _attempt(
+    order: Mapping[str, Any], store: Store, name: str, tell: Any, pipes: list[int]
+) -> dict[str, Any]:
     from provenote.jobs.distant import claims, publish
     from provenote.sharing.transport import Raced
 
@@ -116,7 +146,7 @@ def _attempt(order: Mapping[str, Any], store: Store, name: str, tell: Any) -> di
     with store.using(name) as place:
         store.check_out(name, code["commit"], code["baseline"])
         lacking = _bring_data(order, store, place)
-        state, folder = _run(order, place, tell)
+        state, folder = _run(order, place, tell, pipes)
         kept = publish.keep_artifacts(place / order["prefix"], state)
         missed = lacking if state.state != "succeeded" else None
         result = publish.result(place, folder, state, [missed, kept, order["note"]])
@@ -124,27 +154,41 @@ def _attempt(order: Mapping[str, Any], store: Store, name: str, tell: Any) -> di
 
 
 def _bring_data(order: Mapping[str, Any], store: Store, place: Path) -> str | None:
-    """Fetch what the project tracks, as far as it is to be had; return what is missing, in words."""
-    from provenote.errors import ProvenoteError
-
+    """Have what the project tracks, as far as it is to be had; return what is missing, in words."""
     root = place / order["prefix"]
     store.settle(place, order["prefix"], order["dvc"])
     os.chdir(root)
     from provenote.data import tracked
+    from provenote.stores import cache
     from provenote.workspace import find
 
-    if not tracked.everything(find(root)):
+    workspace = find(root)
+    listed = tracked.everything(workspace)
+    if not listed:
         return None
+    if any(one.stored and cache.missing(workspace.cache_dir, one.stored.md5) for one in listed):
+        try:
+            return apart.said(_pull)  # DVC starts threads, and a process that has some must not fork
+        except ChildProcessError as error:
+            return f"its data could not be fetched: {error}"
+    return _pull()
+
+
+def _pull() -> str | None:
     from provenote.data import exchange
+    from provenote.errors import ProvenoteError
 
     try:
         lacking = exchange.pull().lacking
     except ProvenoteError as error:
         return f"its data could not be fetched: {error.what}"
+    except Exception as error:
+        traceback.print_exc()
+        return f"its data could not be fetched: {type(error).__name__}: {error}"
     return f"{', '.join(lacking[:3])} is not on the remote: `provenote data push`" if lacking else None
 
 
-def _run(order: Mapping[str, Any], place: Path, tell: Any) -> tuple[JobState, JobFolder]:
+def _run(order: Mapping[str, Any], place: Path, tell: Any, pipes: list[int]) -> tuple[JobState, JobFolder]:
     """Run the job's supervisor, and return how it ended."""
     from provenote.jobs import folder as folders
     from provenote.jobs import kernels, local
@@ -165,7 +209,7 @@ def _run(order: Mapping[str, Any], place: Path, tell: Any) -> tuple[JobState, Jo
     with (folder.attempt(order["attempt"]) / "log.txt").open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    code = _supervised(folder, place / order["prefix"])
+    code = _supervised(folder, pipes)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is done is published
     state = folders.Tail(folder).state_as_written()
     if not state.over:
@@ -174,55 +218,35 @@ def _run(order: Mapping[str, Any], place: Path, tell: Any) -> tuple[JobState, Jo
     return state, folder
 
 
-def _supervised(folder: JobFolder, root: Path) -> int:
-    """Have the job worked for: by a supervisor with its imports behind it, else in this process.
+def _supervised(folder: JobFolder, pipes: list[int]) -> int:
+    """Have the job worked for by a process of its own, which is killed when this one is.
 
     Returns
     -------
     int
         How that process ended.
     """
-    from provenote import config
-    from provenote.jobs import warm
-    from provenote.jobs.spec import THREAD_VARIABLES
-    from provenote.jobs.wish import Wish
+    from provenote.jobs import supervisor
 
     lease = folder.lease()
     assert lease is not None  # nobody else knows of this folder
-    env = dict(os.environ)
-    of_zygote = {name: value for name, value in env.items() if name not in THREAD_VARIABLES}
-    # Owned: when this process is killed, the zygote kills it, and its warden the kernel.
-    request = {"folder": str(folder.path), "cwd": os.getcwd(), "env": env, "owned": True}
-    hears, says = os.pipe()
-    try:
-        if not config.load(root).warm_kernels:
-            raise warm.NotWarm("the setting warm_kernels is off")
-        line, pid = warm.fork(
-            Wish("supervisor", (sys.executable, "-P"), of_zygote), request, [1, 2, lease, hears]
-        )
-    except warm.NotWarm as error:
-        from provenote.jobs import supervisor
 
-        os.close(says)
-        print(f"This job's supervisor was started cold: {error}.", file=sys.stderr, flush=True)
-        return supervisor.main([str(folder.path), "--lease", str(lease)])
-    finally:
-        os.close(hears)
+    def supervise() -> int:
+        empty = os.open(os.devnull, os.O_RDWR)
+        for pipe in pipes:
+            os.dup2(empty, pipe)  # the worker must see that the attempt has ended
+        arguments = [str(folder.path), "--lease", str(lease)]
+        sys.argv = [supervisor.__file__, *arguments]
+        return supervisor.main(arguments)
+
+    child = apart.Child(supervise)
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+        child.send(number)
 
     signal.signal(signal.SIGTERM, pass_on)
-    os.write(says, b"1")
-    os.close(says)
     os.close(lease)
-    try:
-        return int(line.hear(_FOR_EVER).get("exit", 1))
-    except warm.NotWarm:  # somebody killed the zygote; the supervisor ends by itself
-        while not folder.abandoned():
-            time.sleep(0.1)
-        return 1
+    return child.wait()
 
 
 def _close(folder: JobFolder, place: Path, code: int) -> None:

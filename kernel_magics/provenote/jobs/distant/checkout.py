@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from provenote.errors import WorldError
-from provenote.git import command
+from provenote.git import command, refs
 from provenote.jobs.distant import claims
 from provenote.sharing import transport
 from provenote.sharing.transport import Remote
@@ -81,7 +81,7 @@ class Store:
                 if not (self.clone / "HEAD").exists():
                     shutil.rmtree(self.clone, ignore_errors=True)
                     command.git(self.folder, "init", "--quiet", "--bare", str(self.clone))
-                if not claims.has(self.clone, commit):
+                if refs.read(self.clone, ref) != commit and not claims.has(self.clone, commit):
                     # Under a ref of its own: what is fetched next need not bring it again.
                     transport.fetch(self.remote, [f"+{ref}:{ref}"])
                     self._forget()
@@ -97,11 +97,16 @@ class Store:
             If it cannot be written.
         """
         place = self.attempt(name)
-        command.git(self.folder, "init", "--quiet", str(place))
         git = place / ".git"
-        (git / "objects" / "info").mkdir(exist_ok=True)
-        (git / "objects" / "info" / "alternates").write_text(f"{self.clone / 'objects'}\n")
-        command.git(place, "update-ref", "--no-deref", "HEAD", baseline)
+        try:
+            for inside in ("info", "objects/info", "objects/pack", "refs/heads"):
+                (git / inside).mkdir(parents=True)
+            told = (self.clone / "config").read_text(encoding="utf-8")  # what Git found out about this disk
+            (git / "config").write_text(told.replace("bare = true", "bare = false"), encoding="utf-8")
+            (git / "objects" / "info" / "alternates").write_text(f"{self.clone / 'objects'}\n")
+            (git / "HEAD").write_text(f"{baseline}\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
         command.git(place, "read-tree", "--reset", "-u", code)
         return place
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any
 
-from provenote import errors
+from provenote import config, errors
 from provenote.errors import ProvenoteError, UsageError, WorldError
 from provenote.jobs import folder as folders
 from provenote.jobs.distant import code as codes
@@ -194,6 +194,7 @@ class DaskExecutor:
                 },
             },
             "who": command.identity(self._workspace.top),
+            "warm": config.load(self._workspace.dvc_root).warm_kernels,
         }
 
     def _say(self, dispatcher: socket.socket, message: dict[str, Any], lease: int | None = None) -> None:

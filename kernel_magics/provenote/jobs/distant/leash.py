@@ -13,20 +13,22 @@ _SETTLE = 0.3  # seconds that the warden needs to end the kernels of a killed su
 
 
 class Leash:
-    """Watches standard input for its end. Made before any thread runs.
+    """Watches the pipe from the worker for its end. Made before any thread runs.
 
     Parameters
     ----------
     folder : Path
         What is removed when the attempt was killed so.
+    pipe : int
+        Its reading end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pipe: int) -> None:
         owner = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _watch(owner, folder)
+                _watch(owner, folder, pipe)
             finally:
                 os._exit(0)
 
@@ -38,10 +40,11 @@ class Leash:
             os.waitpid(self.pid, 0)
 
 
-def _watch(owner: int, folder: Path) -> None:
+def _watch(owner: int, folder: Path, pipe: int) -> None:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.dup2(pipe, 0)
     os.closerange(1, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
     while os.read(0, 4096):
         pass

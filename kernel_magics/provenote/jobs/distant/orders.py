@@ -46,7 +46,7 @@ def order(
         "provenote": installed(),
         "python": ".".join(map(str, sys.version_info[:2])),
         "crowd": crowd(workers),
-        **{name: facts[name] for name in ("prefix", "dvc", "who")},
+        **{name: facts[name] for name in ("prefix", "dvc", "who", "warm")},
     }
 
 

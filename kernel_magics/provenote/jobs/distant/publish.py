@@ -12,7 +12,6 @@ from typing import Any
 
 from provenote.errors import ProvenoteError, WorldError
 from provenote.git import objects
-from provenote.git.command import git
 from provenote.jobs.distant import claims
 from provenote.jobs.distant.checkout import Store
 from provenote.jobs.folder import JobFolder
@@ -68,8 +67,9 @@ def result(place: Path, folder: JobFolder, state: JobState, remarks: list[str | 
 
 
 def _parent(place: Path, commit: str) -> str:
-
-    return git(place, "rev-parse", f"{commit}^1").decode().strip()
+    """Return the first parent of a run's commit: its baseline."""
+    content = objects.read(place / ".git", commit)[1]
+    return next(line for line in content.split(b"\n") if line.startswith(b"parent "))[7:].decode()
 
 
 def publish(store: Store, place: Path, order: Mapping[str, Any], claim: str, result: str) -> dict[str, Any]:

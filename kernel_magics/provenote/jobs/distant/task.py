@@ -9,21 +9,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from typing import Any
 
+from provenote import config
+from provenote.jobs.distant.checkout import root
+from provenote.jobs.distant.started import Started
 from provenote.jobs.ready import readable
 from provenote.jobs.spec import THREAD_VARIABLES
 
 _LOOK_EVERY = 0.2  # seconds between two looks at the job's files
 _CHUNK = 8_000  # characters of log told at once: the scheduler keeps a thousand events in memory
 
-_running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+_PATIENCE = 5.0  # seconds for an attempt to end that has given its verdict
+
+_running: dict[tuple[str, str], Started] = {}
 
 
 def work(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,36 +48,28 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
 
     full = {**order, "worker": worker.address, "threads": _threads(order, worker), "note": note}
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "provenote.jobs.distant.attempt"],
-            stdin=subprocess.PIPE,  # open as long as this process lives: its end kills the attempt
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=_environment(),
-            start_new_session=True,
-        )
+        started = Started(_environment(), errors.fileno(), order["warm"] and config.load(root()).warm_kernels)
         name = order["job"], order["by"]  # two dispatchers may have given out the same job
-        _running[name] = process
+        _running[name] = started
         tell(worker=worker.address)  # from now on it can be told to stop
         try:
-            verdict = _follow(process, full, worker, tell)
+            verdict = _follow(started, full, worker, tell)
         finally:
             _running.pop(name, None)
-            _end(process)
+            code = started.end(_PATIENCE)
         if verdict is None:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines()
-            verdict = {"verdict": "died", "code": process.returncode, "said": said[-1:]}
+            verdict = {"verdict": "died", "code": code, "said": said[-1:]}
     return {**verdict, "host": os.uname().nodename, "worker": worker.address}
 
 
 def cancel(job: str, by: str) -> bool:
     """Ask this worker's attempt at a job to stop; False if there is none. Called by the dispatcher."""
-    process = _running.get((job, by))
-    if process is None:
+    started = _running.get((job, by))
+    if started is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+    started.cancel()
     return True
 
 
@@ -116,33 +110,33 @@ def _threads(order: Mapping[str, Any], worker: Any) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without what is this worker's own.
+    """Return our environment without what is this worker's own, and with the hash seed of jobs.
 
-    That is the single thread that Dask's nanny gives to BLAS and OpenMP, and the nanny's number: with it the
-    workers of a host could not share warm processes.
+    Its own is what Dask's nanny gives to its workers: a single thread for BLAS and OpenMP, an allocator that
+    returns memory early and is slow, and the nanny's number. With them the workers of a host could not share
+    warm processes.
     """
-    return {
+    import dask.config
+
+    given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    nannys = {**dict.fromkeys(THREAD_VARIABLES, "1"), **{name: str(value) for name, value in given.items()}}
+    kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("__DASK") and (name not in THREAD_VARIABLES or value != "1")
+        if not name.startswith("__DASK") and nannys.get(name) != value
     }
+    return {"PYTHONHASHSEED": "0", **kept}
 
 
-def _follow(
-    process: subprocess.Popen[bytes], order: Mapping[str, Any], worker: Any, tell: Any
-) -> dict[str, Any] | None:
+def _follow(started: Started, order: Mapping[str, Any], worker: Any, tell: Any) -> dict[str, Any] | None:
     """Tell what happens until the attempt gives its verdict; None if it ends without one."""
-    assert process.stdin is not None and process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write((json.dumps(order) + "\n").encode())
-        process.stdin.flush()
-    answers = process.stdout.fileno()
+    started.tell(json.dumps(order).encode() + b"\n")
     rest = b""
     files: _Files | None = None
-    ended = None
+    ended = False
     while True:
-        ready = readable([answers], _LOOK_EVERY)
-        chunk = os.read(answers, 65536) if ready else b""
+        ready = readable([started.answers], _LOOK_EVERY)
+        chunk = os.read(started.answers, 65536) if ready else b""
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             said = json.loads(line)
@@ -158,24 +152,10 @@ def _follow(
             return {"verdict": "left"}  # the worker is leaving, and the job is somebody else's already
         if ready and not chunk:
             return None
-        if process.poll() is not None and not ready:
-            if ended is not None:
+        if not ready and started.over():
+            if ended:
                 return None
-            ended = time.monotonic()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave nothing running: an attempt that has given its verdict ends by itself."""
-    assert process.stdin is not None and process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    process.stdout.close()
+            ended = True
 
 
 class _Files:
