@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +138,55 @@ def test_grandchildren_in_sessions_of_their_own_go_too(repo):
     assert result.state.state == "killed"
     assert result.state.reason == "cell 2: the kernel died (exit status 3)"
     wait_for(lambda: job_processes(result.id) == [], 5)
+
+
+@pytest.fixture
+def narrow() -> Iterator[Path]:
+    """Make a control group whose processes may hold 400 MB together; skip where that cannot be."""
+    mounts = Path("/proc/self/mounts").read_text() if sys.platform == "linux" else ""
+    lines = Path("/proc/self/cgroup").read_text().splitlines() if mounts else []
+    own = {names: path for _, names, path in (line.split(":", 2) for line in lines)}
+    first = "memory" in own
+    limit, root = ("memory.limit_in_bytes", "memory") if first else ("memory.max", ".")
+    parent = Path("/sys/fs/cgroup", root, own.get("memory" if first else "", "/").lstrip("/"))
+    group = parent / f"provenote-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        (group / limit).write_text(str(400 << 20))
+        if not first:
+            (group / "memory.swap.max").write_text("0")
+    except OSError as error:
+        group.rmdir()
+        pytest.skip(f"no memory limit can be set for a control group here: {error}")
+    yield group
+    for pid in (group / "cgroup.procs").read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    wait_for(lambda: not (group / "cgroup.procs").read_text())
+    group.rmdir()
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_notebook_that_eats_all_memory_of_its_control_group_is_told_so(repo, narrow, warm):
+    (repo / "provenote.toml").write_text(f"warm_kernels = {str(warm).lower()}\n")
+    nb = write(repo / "t.ipynb", cell("x = 1", "c1"), cell("y = b'1' * (1 << 30)", "c2"), cell("2", "c3"))
+    enters = (
+        f"echo $$ > {narrow}/cgroup.procs; exec {sys.executable} -m provenote.cli job run {nb.name} --json"
+    )
+    done = subprocess.run(["sh", "-c", enters], cwd=repo, capture_output=True, text=True)
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    found = folder.listing(workspace.find().home)
+    state = found[0].state()
+    assert (state.state, state.reason) == ("oom_killed", "cell 2: out of memory")
+    run = index.document(workspace.find(), state.commit or "")
+    assert (run["status"], run["reason"]) == ("killed", "out_of_memory")
+    book = json.loads(Path(state.output or "").read_bytes())
+    assert [one["metadata"]["papermill"]["status"] for one in book["cells"]] == [
+        "completed", "failed", "pending",
+    ]  # fmt: skip
 
 
 HIDING = """

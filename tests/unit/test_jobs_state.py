@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from provenote.errors import UsageError, WorldError
 from provenote.jobs import folder as folders
+from provenote.jobs import memory
 from provenote.jobs import spec as specs
 from provenote.jobs.spec import JobSpec
 from provenote.jobs.state import ACTIVE, ENDED, JobState, apply, fold
@@ -202,3 +203,23 @@ class TestFolder:
             with pytest.raises(UsageError, match="no job"):
                 folders.find(tmp_path, name)
         os.close(lease)
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "text"),
+    [
+        (["4:memory:/a/b", "0::/"], "memory/a/b/memory.oom_control", "under_oom 0\noom_kill 3\n"),
+        (["5:cpu,memory:/docker/x"], "memory/memory.oom_control", "oom_kill_disable 0\noom_kill 3\n"),
+        (["0::/user.slice/x"], "user.slice/x/memory.events", "oom 4\noom_kill 3\noom_group_kill 0\n"),
+        (["0::/hidden"], "memory.events", "low 0\noom_kill 3\n"),
+    ],
+)
+def test_kills_for_memory_are_read_where_the_control_group_tells_them(tmp_path, lines, name, text):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    assert memory.oom_kills(lines, tmp_path) == 3
+    path.write_text("odd\n\n")
+    assert memory.oom_kills(lines, tmp_path, tmp_path / "none") == 0
+    (tmp_path / "vmstat").write_text("nr_free_pages 9\noom_kill 5\n")
+    assert memory.oom_kills(lines, tmp_path, tmp_path / "vmstat") == 5

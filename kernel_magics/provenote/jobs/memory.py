@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from pathlib import Path
 
+CGROUPS = Path("/sys/fs/cgroup")
+MACHINE = Path("/proc/vmstat")
 
-def oom_kills() -> int:
-    """Return how many processes the kernel has killed for memory in our control group so far.
 
-    Both versions of cgroups are read; 0 where there is none, or where it does not tell.
+def oom_kills(groups: list[str] | None = None, root: Path = CGROUPS, machine: Path = MACHINE) -> int:
+    """Return how many processes the system has killed for memory so far, in our control group.
+
+    Both versions of control groups are read. Where ours does not tell, the whole machine's count is taken; 0
+    where that is not told either.
+
+    Parameters
+    ----------
+    groups : list of str, optional
+        Lines as of ``/proc/self/cgroup`` (default), which cgroups(7) describes.
+    root : Path
+        Where control groups are mounted.
+    machine : Path
+        Where the whole machine's count is.
     """
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return 0
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            places = [f"/sys/fs/cgroup{path}/memory.events", "/sys/fs/cgroup/memory.events"]
-        elif "memory" in controllers.split(","):
-            places = [
-                f"/sys/fs/cgroup/memory{path}/memory.oom_control",
-                "/sys/fs/cgroup/memory/memory.oom_control",
-            ]
-        else:
+    if groups is None:
+        try:
+            groups = Path("/proc/self/cgroup").read_text().splitlines()
+        except OSError:
+            groups = []
+    for place in (*_places(groups, root), machine):
+        try:
+            counts = dict(line.split()[:2] for line in place.read_text().splitlines() if " " in line)
+            return int(counts["oom_kill"])
+        except (OSError, ValueError, KeyError):
             continue
-        for place in places:
-            try:
-                for entry in Path(place).read_text().splitlines():
-                    if entry.startswith("oom_kill "):
-                        return int(entry.split()[1])
-            except (OSError, ValueError):
-                continue
     return 0
+
+
+def _places(groups: list[str], root: Path) -> list[Path]:
+    """Return the files that may tell it, the nearest first: a container sees its own group as the root."""
+    first: list[Path] = []
+    second: list[Path] = []
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        own = path.lstrip("/")
+        if "memory" in controllers.split(","):
+            first += [root / "memory" / own / "memory.oom_control", root / "memory" / "memory.oom_control"]
+        elif controllers == "":
+            second += [root / own / "memory.events", root / "memory.events"]
+    return first + second
