@@ -30,6 +30,7 @@ JOURNEYS = {
     "compare": "compare report",
     "travel": "restore",
     "reproducing": "reproduce",
+    "blame": "why",
     "environment": "env",
     "sharing": "star unstar tag untag note undo sync",
     "keeping": "archive unarchive pin unpin gc storage",
