@@ -250,7 +250,7 @@ def run(workspace: Workspace, state: State, label: str, tell: Tell) -> Outcome:
 
 
 def _with_values(state: State) -> Mapping[str, Any] | None:
-    """Return the notebook that runs, with a cell of the mixture's values behind the one that declares them."""
+    """Return the notebook that runs, with the values of the mixture injected."""
     from pathlib import Path
 
     if not state.notebook or not state.half.known:
