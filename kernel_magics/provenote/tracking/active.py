@@ -221,16 +221,33 @@ class ActiveRun:
 
         self.record({"artifact": artifacts.keep(self.workspace, Path(path), name, type, facts)})
 
-    def log_model(self, model: Any, name: str, **facts: Any) -> None:
+    def log_model(self, model: Any, name: str, *, X: Any = None, y: Any = None, **facts: Any) -> None:  # noqa: N803
         """Keep a model under ``name``: a scikit-learn estimator as skops, or the path of any file or folder.
+
+        Parameters
+        ----------
+        model : object
+        name : str
+        X : DataFrame, optional
+            The rows that it learned from. Twenty of them are kept with what it says about them, and a hash of
+            each: tests can then load it elsewhere and compare, and tell rows that it knows already.
+        y : Series, optional
+            Their answers; its name becomes the column that tests hold it against.
+        **facts : str
+            More that is known about it.
 
         Raises
         ------
         UsageError
-            If the model holds a class or function defined in the notebook, which no other process can load.
+            If the model holds a class or function defined in the notebook, which no other process can load,
+            or cannot be asked about ``X``.
         """
         from provenote.tracking import artifacts
 
+        if X is not None:
+            if getattr(y, "name", None):
+                facts = {"answer": str(y.name), **facts}
+            self.record({"artifact": artifacts.keep_rows(self.workspace, model, name, X, y)})
         self.record({"artifact": artifacts.keep_model(self.workspace, model, name, facts)})
 
     def log_figure(self, figure: Any, name: str) -> None:

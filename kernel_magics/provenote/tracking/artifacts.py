@@ -96,6 +96,19 @@ def keep_model(place: Workspace, model: Any, name: str, facts: Mapping[str, Any]
         return keep(place, made.path, name, "model", {**known, **facts})
 
 
+def keep_rows(place: Workspace, model: Any, name: str, features: Any, answers: Any) -> dict[str, Any]:
+    """Store what a model says about some of the rows that it learned from, and traces of all of them."""
+    import json
+
+    from provenote.tracking import learned
+
+    kept = learned.make(model, features, answers)
+    with tempfile.TemporaryDirectory(prefix="provenote-") as folder:
+        path = Path(folder) / f"{_file_name(name)}-rows.json"
+        path.write_text(json.dumps(kept.plain()), encoding="utf-8")
+        return keep(place, path, f"{name}-rows", "rows", {"rows": kept.learned, "answer": kept.answer})
+
+
 def keep_figure(place: Workspace, figure: Any, name: str) -> dict[str, Any]:
     """Store a figure as PNG (``savefig``) or as one offline HTML file (``write_html``)."""
     figure = getattr(figure, "figure", None) or figure  # an axes stands for its figure
