@@ -29,6 +29,9 @@ NAMESPACE = "provenote-event@v1"
 
 TYPES = ("request", "vote", "comment", "check", "withdraw", "release", "recall", "checkpoint")
 ABOUT_A_PROMOTION = ("vote", "comment", "check", "withdraw", "release")
+WITH_REVIEWS = ("request", "vote", "release")
+"""Types of events that may name the heads of notebook reviews which they rest on."""
+MOST_REVIEWS = 500
 WITH_SUBJECT = ("request", "vote", "check", "release", "recall")
 
 
@@ -189,5 +192,9 @@ def _check(kind: str, body: Mapping[str, Any]) -> None:
         good = good and all(body.get(name, True) is True for name in ("rollback", "override"))
     elif kind == "recall":
         good = isinstance(body.get("target"), str) and isinstance(body.get("why"), str)
+    if kind in WITH_REVIEWS and "reviews" in body:
+        names = body["reviews"]
+        good = good and texts("reviews") and names == sorted(set(names)) and len(names) <= MOST_REVIEWS
+        good = good and all(HEX.fullmatch(name) for name in names)
     if not good:
         raise BadEvent(f"a field of the {kind} has not its form")

@@ -20,18 +20,17 @@ commits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from provenote.errors import Refused
 from provenote.registry import chain, event
 from provenote.registry.event import Event
 from provenote.registry.policy import Policy
+from provenote.registry.reviewed import Reviewed, copied
 from provenote.registry.subject import Subject
+from provenote.stores.eventfile import SKEW as SKEW
 from provenote.stores.eventfile import BadEvent
-
-SKEW = 600
-"""Seconds by which clocks may differ."""
 
 Known = Callable[[str], "frozenset[str] | None"]
 """The ids of the events that a commit of the ledger holds; None when this clone has no such commit in it."""
@@ -53,6 +52,10 @@ class Log:
         The time it was read; seconds since 1970.
     late : frozenset of str
         Those among ``refused`` that only came too late: their author may have known no better.
+    reviewed : Reviewed
+        What notebook reviews say.
+    distrusted : mapping of str to frozenset of str
+        By the fingerprint of each distrusted key, the events that were there while it was trusted.
     """
 
     policies: tuple[Policy, ...]
@@ -60,6 +63,8 @@ class Log:
     refused: Mapping[str, str]
     now: int
     late: frozenset[str] = frozenset()
+    reviewed: Reviewed = field(default_factory=lambda: Reviewed({}))
+    distrusted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:
@@ -96,7 +101,8 @@ class Log:
 
     def extended(self, more: Iterable[Event]) -> Log:
         """Return the log as it would be with these events after all others: to see what they would do."""
-        return replace(self, events={**self.events, **{item.id: item for item in more}})
+        events = {**self.events, **{item.id: item for item in more}}
+        return replace(self, events=events, reviewed=self.reviewed.tried())
 
     @cached_property
     def heads(self) -> list[str]:
@@ -149,7 +155,13 @@ class Log:
         ]
 
 
-def fold(files: Mapping[str, bytes], root: str, now: int, known: Known) -> Log:
+def fold(
+    files: Mapping[str, bytes],
+    root: str,
+    now: int,
+    known: Known,
+    reviews: Callable[[], Mapping[str, bytes]] = dict,
+) -> Log:
     """Read the files of a ledger.
 
     Parameters
@@ -161,6 +173,8 @@ def fold(files: Mapping[str, bytes], root: str, now: int, known: Known) -> Log:
         Seconds since 1970: bounds what may come from the future.
     known : Known
         Which events a commit of the ledger holds.
+    reviews : callable
+        Returns the files of the branch of reviews; called when a rule asks for them.
 
     Raises
     ------
@@ -183,7 +197,9 @@ def fold(files: Mapping[str, bytes], root: str, now: int, known: Known) -> Log:
             refused[name] = error.what
             if isinstance(error, _Late):
                 late.add(name)
-    return Log(tuple(policies), gate.events, refused, now, frozenset(late))
+    kept = {path: content for path, content in files.items() if copied(path)}
+    reviewed = Reviewed(kept, reviews)
+    return Log(tuple(policies), gate.events, refused, now, frozenset(late), reviewed, gate.held)
 
 
 def _parse(files: Mapping[str, bytes]) -> tuple[dict[str, Event], dict[str, str]]:
@@ -241,6 +257,15 @@ class _Gate:
         self._known = known
         # Once distrusted, for ever: a later policy that forgets the line does not bring the key back.
         self._distrust = {(row.key, row.log) for policy in policies for row in policy.distrust}
+
+    @property
+    def held(self) -> dict[str, frozenset[str]]:
+        """What was there while each distrusted key was trusted; nothing, where that is not known here."""
+        found: dict[str, frozenset[str]] = {}
+        for key, log in self._distrust:
+            there = self._known(log) or frozenset()
+            found[key] = found.get(key, there) & there
+        return found
 
     def admit(self, item: Event) -> None:
         """Take the event in, or raise why it does not count."""

@@ -11,7 +11,7 @@ from provenote.registry import chain, event, root
 from provenote.registry.fold import Log, fold
 from provenote.registry.state import State
 from provenote.stores.digest import sha256_bytes
-from provenote.stores.ledger import Ledger
+from provenote.stores.ledger import REVIEWS, Ledger
 from provenote.workspace import Workspace
 
 
@@ -83,7 +83,11 @@ def read(workspace: Workspace, given: str | None = None, *, now: float | None = 
             return None
         return frozenset(name for path in ledger.paths(commit) if (name := event.event_id(path)))
 
-    log = fold(found.files, trusted, int(time.time() if now is None else now), known)
+    def reviews() -> Mapping[str, bytes]:
+        branch = Ledger(workspace.top, REVIEWS)
+        return branch.read().files if branch.tip() else {}
+
+    log = fold(found.files, trusted, int(time.time() if now is None else now), known, reviews)
     return Registry(workspace, ledger, found.commit, trusted, State(log), found.files)
 
 

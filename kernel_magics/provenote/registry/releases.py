@@ -211,7 +211,9 @@ class Releases:
         log, subject = self.log, item.subject
         assert subject is not None
         held = self.held(subject, item)
-        verdict = evaluate(log, request, policy, lambda one: log.before(one.id, item.id), item.at, held)
+        verdict = evaluate(
+            log, request, policy, lambda one: log.before(one.id, item.id), item.at, held, own=item
+        )
         wider = evaluate(
             log,
             request,
@@ -219,6 +221,7 @@ class Releases:
             lambda one: one.id != item.id and not log.before(item.id, one.id),
             item.at,
             held,
+            own=item,
         )
         problems = list(verdict.problems)
         problems += [

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from provenote.registry.event import Event
 from provenote.registry.fold import Log
 from provenote.registry.policy import CI, DAY, Policy, Rule
+from provenote.registry.reviewed import Opinion
 from provenote.registry.subject import Subject
 
 Seen = Callable[[Event], bool]
@@ -55,6 +56,8 @@ class Verdict:
     rejected_by : tuple of str
     again : tuple of str
         People whose approval was given under another policy: they must vote again.
+    reviews : Opinion or None
+        What notebook reviews say, where the rule asks for them.
     """
 
     problems: tuple[Problem, ...]
@@ -62,6 +65,7 @@ class Verdict:
     checks: tuple[tuple[str, str], ...] = ()
     rejected_by: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
+    reviews: Opinion | None = None
 
     @property
     def ok(self) -> bool:
@@ -88,6 +92,8 @@ def evaluate(
     *,
     barred: frozenset[str] = frozenset(),
     for_ever: bool = False,
+    live: bool = False,
+    own: Event | None = None,
 ) -> Verdict:
     """Judge a request by a policy.
 
@@ -108,6 +114,10 @@ def evaluate(
         People whose approval does not count, whatever the rule says.
     for_ever : bool
         Whether approvals don't expire.
+    live : bool
+        Whether to look at all notebook reviews that are here, instead of those that the events name.
+    own : Event, optional
+        The release that is judged.
     """
     subject, stage = _asked(request)
     rule = policy.rule(subject.path, subject.model, stage)
@@ -131,11 +141,14 @@ def evaluate(
     problems += [
         Problem("checks", f"check {name}: {_CHECKED[state]}") for name, state in checks if state != "pass"
     ]
+    opinion = None
     if rule.reviews:
-        problems.append(
-            Problem("reviews", "the policy asks for notebook reviews, which this version cannot check")
-        )
-    return Verdict(tuple(problems), needs, checks, tuple(item.by for item in rejected), again)
+        named = [*about, *([own] if own is not None else []), request]
+        heads = None if live else {name for item in named for name in item.body.get("reviews", ())}
+        out = {request.by, *_authors(request)} | barred
+        opinion = log.reviewed.opinion(log, rule.reviews, policy, subject, out, heads, own)
+        problems += [Problem("reviews", text) for text in opinion.problems(rule.reviews)]
+    return Verdict(tuple(problems), needs, checks, tuple(item.by for item in rejected), again, opinion)
 
 
 def no_rule(policy: Policy, subject: Subject, stage: str) -> Problem:

@@ -21,6 +21,7 @@ from provenote.registry.plan import Act, Me, Plan
 from provenote.registry.policy import CI
 from provenote.registry.reading import Registry
 from provenote.registry.state import State
+from provenote.registry.subject import Subject
 from provenote.stores.keys import Signer, candidates
 from provenote.stores.ledger import Moved
 
@@ -187,9 +188,12 @@ def _sign(registry: Registry, me: Me, plan: Plan) -> tuple[str, ...]:
     files: dict[str, bytes] = {}
     ids: list[str] = []
     for act in plan.acts:
-        path, content = event.seal(_line(registry, me, act, ids), me.signer)
+        line = _line(registry, me, act, ids)
+        path, content = event.seal(line, me.signer)
         files[path] = content
         ids.append(str(event.event_id(path)))
+        rests = event.draft(line, me.signer.public).body.get("reviews", ())
+        files |= registry.log.reviewed.copies(rests) if rests else {}
     registry.ledger.append(
         files, f"{', '.join(act.words for act in plan.acts)} ({me.name})", onto=registry.commit
     )
@@ -203,6 +207,8 @@ def _line(registry: Registry, me: Me, act: Act, before: list[str]) -> bytes:
     body = dict(act.body)
     if "promotion" in body and body["promotion"] is None:
         body["promotion"] = before[0]
+    if act.type in event.WITH_REVIEWS and (heads := _reviews(registry, act)):
+        body["reviews"] = heads
     now = int(time.time())
     latest = max((log.events[name].at for name in log.heads), default=0)
     if latest > now + SKEW:
@@ -210,3 +216,14 @@ def _line(registry: Registry, me: Me, act: Act, before: list[str]) -> bytes:
         raise WorldError(ahead, "Set the clock, then try again")
     at, policy = max(now, latest), log.policy
     return event.compose(me.name, at, policy.project, policy.id, prev, type=act.type, **body)
+
+
+def _reviews(registry: Registry, act: Act) -> list[str]:
+    """Return the heads of the notebook reviews that an event rests on, where the rule asks for reviews."""
+    subject, stage = act.body.get("subject"), str(act.body.get("stage"))
+    if not isinstance(subject, Subject):
+        return []
+    rule = registry.log.policy.rule(subject.path, subject.model, stage)
+    if rule is None or rule.reviews is None:
+        return []
+    return registry.log.reviewed.heads(registry.log, subject)

@@ -141,7 +141,9 @@ class State:
         subject = request.subject
         assert subject is not None
         held = self.releases.held(subject, None)
-        verdict = evaluate(self.log, request, self.log.policy, lambda item: True, self.log.now, held)
+        verdict = evaluate(
+            self.log, request, self.log.policy, lambda item: True, self.log.now, held, live=True
+        )
         released = self.releases.good_of(request.id)
         status: Status = "approved" if verdict.ok else "open"
         if released:

@@ -51,7 +51,7 @@ class Comment:
     id : str
         Id of its event.
     by : str
-        The person; for a key that nobody here knows, what it says of itself, marked by ``known``.
+        The person; for a key that nobody here knows those very words, with what it says of itself.
     at : int
         When, as its author says; seconds since 1970.
     text : str
@@ -87,6 +87,9 @@ class Suggestion:
         The source to put there.
     fits : bool
         Whether the notebook under review still has that source in that cell.
+    by : str
+    known : bool
+        As of a comment.
     """
 
     id: str
@@ -94,6 +97,8 @@ class Suggestion:
     old: str
     source: str
     fits: bool
+    by: str = ""
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,10 @@ class Review:
     votes : tuple of Vote
     state : {'open', 'approved', 'changes-requested'}
         ``approved``: somebody known approves this very version, nobody asks for changes, no thread is open.
+    known : bool
+        Whether a known person started it.
+    at : int
+        When it was started, as the event says; seconds since 1970.
     """
 
     id: str

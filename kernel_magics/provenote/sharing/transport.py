@@ -17,7 +17,7 @@ from provenote.git import command
 from provenote.sharing.memory import slug
 from provenote.stores import ledger
 
-BRANCHES = (ledger.GOVERNANCE, "provenote-reviews")
+BRANCHES = (ledger.GOVERNANCE, ledger.REVIEWS)
 """Append-only branches that travel."""
 
 _RUN = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/[^/]+|refs/provenote/archive/[^/^]+")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST = 64 * 1024
 """Bytes of one event with its signature."""
+SKEW = 600
+"""Seconds by which the clocks of those who sign may differ."""
 HEX = re.compile(r"[0-9a-f]{64}")
 """The form of an event's id."""
 

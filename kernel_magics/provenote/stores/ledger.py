@@ -26,6 +26,9 @@ from provenote.git import command
 GOVERNANCE = "provenote-governance"
 """Branch of policies, promotions and what else is signed about models."""
 
+REVIEWS = "provenote-reviews"
+"""Branch of what is signed about notebooks: comments, suggestions, votes."""
+
 TRIES = 60
 WRITER = "provenote <provenote@localhost>"
 """Author of the branch's commits: they mean nothing, the signatures in the files do."""
@@ -76,6 +79,11 @@ class Ledger:
     def ref(self) -> str:
         """The full name of the branch."""
         return f"refs/heads/{self.branch}"
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return "governance ledger" if self.branch == GOVERNANCE else f"branch {self.branch}"
 
     def tip(self) -> str | None:
         """Return the commit of the branch, or None when this clone has none."""
@@ -142,7 +150,7 @@ class Ledger:
             cut = set(shallow.read_text().split())
             if cut & set(self._git("rev-list", commit).decode().split()):
                 mend = f"Fetch the rest: `git fetch --unshallow origin {self.branch}`"
-                raise Refused("this clone holds only a part of the governance ledger's history", mend)
+                raise Refused(f"this clone holds only a part of the {self.called}'s history", mend)
 
     def _changes(self, commit: str) -> AbstractContextManager[Callable[[], bytes]]:
         """Start to look for files that the history changed or removed."""
@@ -156,7 +164,7 @@ class Ledger:
             names = [line for line in said if line]
             culprit = f"commit {names[0][:12]} changed or removed {names[-1]}"
             raise Refused(
-                f"the governance ledger was tampered with: {culprit}",
+                f"the {self.called} was tampered with: {culprit}",
                 f"Go back to the last good commit: `git log --stat {self.branch}`",
             )
 
@@ -184,21 +192,21 @@ class Ledger:
         for attempt in range(TRIES):
             tip = self.tip()
             if onto is not None and tip != onto:
-                raise Moved("the governance ledger has grown meanwhile", "Try again: nothing is lost")
+                raise Moved(f"the {self.called} has grown meanwhile", "Try again: nothing is lost")
             there = self.paths(tip) if tip else {}
             wanted = dict(files) if tip else {**_ATTRIBUTES, **files}
             new = {path: content for path, content in wanted.items() if path not in there}
             old = sorted(set(wanted) - set(new))
             for path, content in zip(old, self._blobs(there[path] for path in old), strict=True):
                 if content != wanted[path]:
-                    raise Refused(f"the governance ledger already holds another {ascii(path)}")
+                    raise Refused(f"the {self.called} already holds another {ascii(path)}")
             if tip and not new:
                 return tip
             commit = self._write([tip] if tip else [], new, {}, message)
             if commit:
                 return commit
             _pause(attempt)
-        raise WorldError("the governance ledger is being written all the time", "Try again: nothing is lost")
+        raise WorldError(f"the {self.called} is being written all the time", "Try again: nothing is lost")
 
     def unite(self, other: str) -> str:
         """Take in everything that the commit ``other`` holds and return the branch's new commit.
@@ -221,14 +229,14 @@ class Ledger:
                 for path in ours.keys() & theirs.keys():
                     if ours[path] != theirs[path]:
                         raise Refused(
-                            f"two clones hold different contents of {ascii(path)} in the governance ledger"
+                            f"two clones hold different contents of {ascii(path)} in the {self.called}"
                         )
                 extra = {path: oid for path, oid in theirs.items() if path not in ours}
                 united = self._write([tip, other], {}, extra, "unite two clones")
             if united:
                 return united
             _pause(attempt)
-        raise WorldError("the governance ledger is being written all the time", "Try again: nothing is lost")
+        raise WorldError(f"the {self.called} is being written all the time", "Try again: nothing is lost")
 
     # ------------------------------------------------------------------ Git
 
@@ -260,7 +268,7 @@ class Ledger:
             words = out[start:end].split(b" ")
             if not words[-1].isdigit():
                 raise WorldError(
-                    f"the object {oid[:12]} of the governance ledger is missing here",
+                    f"the object {oid[:12]} of the {self.called} is missing here",
                     f"Fetch it again: `git fetch --refetch origin {self.branch}`",
                 )
             size = int(words[-1])

@@ -1,0 +1,273 @@
+"""What notebook reviews say about a run: whether its notebook is approved as a rule asks, no thread open.
+
+- Only the run's own notebook counts, what it captured of the cells that ran: a vote names the run's commit.
+- Reviews live on a branch of their own (`provenote.reviews`). A request, vote or release under a rule that
+  asks for reviews names their heads, and copies of their files lie in the ledger as ``reviews/<2>/<62>``: so
+  whoever reads the ledger, as the gate does at load, has all that a release rests on.
+- A head brings all that its author had seen: an approval given after an objection cannot be had without it.
+
+An open request is judged by the branch as it is here; a release by the copies that it names alone. Pure, but
+for the branch, which is read when a rule first asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from provenote.errors import ProvenoteError, Refused
+from provenote.reviews import fold
+from provenote.reviews.event import Event as ReviewEvent
+from provenote.reviews.fold import Book
+
+if TYPE_CHECKING:
+    from provenote.registry.event import Event
+    from provenote.registry.fold import Log
+    from provenote.registry.policy import Policy, Reviews
+    from provenote.registry.subject import Subject
+    from provenote.stores.signatures import PublicKey
+
+Files = Mapping[str, bytes]
+
+_COPY = re.compile(r"reviews/([0-9a-f]{2}/[0-9a-f]{62})")
+
+
+def copied(path: str) -> str | None:
+    """Return the path on the branch of reviews of a file that the ledger keeps a copy of, None for others."""
+    found = _COPY.fullmatch(path)
+    return f"e/{found[1]}" if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What reviews say about one run's notebook.
+
+    Parameters
+    ----------
+    approved : tuple of (person, sha256)
+        Whose approval counts, and the SHA-256 of the notebook that they approved.
+    wanted : tuple of str
+        People who ask for changes.
+    open_threads : int
+    could : tuple of str
+        People who could still approve.
+    broken : str
+        Why the reviews cannot be relied on; empty: they can.
+    """
+
+    approved: tuple[tuple[str, str], ...]
+    wanted: tuple[str, ...]
+    open_threads: int
+    could: tuple[str, ...]
+    broken: str = ""
+
+    def problems(self, rule: Reviews) -> list[str]:
+        """Return what stands in the way of a rule, in words."""
+        if self.broken:
+            return [self.broken]
+        found = []
+        if len(self.approved) < rule.notebooks:
+            who = ", ".join(self.could) or "nobody is left who could"
+            found.append(
+                f"{len(self.approved)} of {rule.notebooks} approvals of the run's notebook by the role "
+                f"{rule.role} ({who})"
+            )
+        if self.wanted:
+            found.append(f"changes of the run's notebook are requested by {', '.join(self.wanted)}")
+        if rule.no_open_threads and self.open_threads:
+            count = "1 thread" if self.open_threads == 1 else f"{self.open_threads} threads"
+            found.append(f"{count} about the run's notebook open")
+        return found
+
+
+class Reviewed:
+    """The events of reviews that a ledger keeps, and those of the branch here.
+
+    Parameters
+    ----------
+    kept : mapping of path to content
+        The copies in the ledger, by their path there.
+    branch : callable
+        Returns the files of the branch of reviews.
+    trying : bool
+        Whether what the branch holds counts as kept: to see what an event would do.
+    """
+
+    def __init__(self, kept: Files, branch: Callable[[], Files] = dict, *, trying: bool = False) -> None:
+        self._kept, self._branch, self._trying = kept, branch, trying
+
+    def tried(self) -> Reviewed:
+        """Return the same as if the ledger held copies of the whole branch."""
+        return Reviewed(self._kept, self._branch, trying=True)
+
+    # ------------------------------------------------------------------ judging
+
+    def opinion(
+        self,
+        log: Log,
+        rule: Reviews,
+        policy: Policy,
+        subject: Subject,
+        barred: Iterable[str],
+        heads: Iterable[str] | None,
+        own: Event | None = None,
+    ) -> Opinion:
+        """Return what reviews say about a subject's notebook.
+
+        Parameters
+        ----------
+        log : Log
+            Whose policies say whose key it is.
+        rule : Reviews
+        policy : Policy
+            The policy to judge by.
+        subject : Subject
+        barred : iterable of str
+            People whose approval does not count: who asked, and the run's authors.
+        heads : iterable of str or None
+            What is looked at: these events and all that their authors had seen; None: everything here.
+        own : Event, optional
+            The release that is judged: all that it names must be there.
+        """
+        if heads is None:
+            events, broken = {**self._kept_events, **self._branch_events}, self._unreadable
+        else:
+            named = tuple(own.body.get("reviews", ())) if own is not None else ()
+            events, broken = self._closed(heads, named)
+        book = fold.gather(events, {}, _who(log, policy, own), log.now)
+        path = notebook_path(subject)
+        about = [name for name in book.reviews if _is_about(book, name, subject)]
+        votes = book.votes(
+            one
+            for name in about
+            for one in book.reviews[name]
+            if one.version is not None
+            and (one.version.commit, one.version.path) == (subject.commit, path)
+            and one.project == policy.project
+            and book.known(one)
+        )
+        out = frozenset(barred)
+        votes = [one for one in votes if one.by not in out and policy.may(one.by, one.key, [rule.role])]
+        good = {
+            one.by: one.version.sha256 for one in votes if one.version and one.body["decision"] == "approve"
+        }
+        could = [name for name in policy.in_role([rule.role]) if name not in out and name not in good]
+        return Opinion(
+            tuple(sorted(good.items())),
+            tuple(sorted(one.by for one in votes if one.body["decision"] != "approve")),
+            sum(len(book.open_threads(name)) for name in about),
+            tuple(could),
+            broken,
+        )
+
+    # ------------------------------------------------------------------ what is named and kept
+
+    def heads(self, log: Log, subject: Subject) -> list[str]:
+        """Return the last events of the reviews here about a subject's notebook.
+
+        Raises
+        ------
+        Refused
+            If the branch of reviews was tampered with.
+        """
+        events = {**self._kept_events, **self._branch_events}
+        if self._unreadable:
+            raise Refused(self._unreadable)
+        book = fold.gather(events, {}, _who(log, log.policy, None), log.now)
+        about = [
+            name
+            for name, items in book.reviews.items()
+            if _is_about(book, name, subject) and any(book.known(one) for one in items)
+        ]
+        return book.heads(*about)
+
+    def copies(self, heads: Iterable[str]) -> dict[str, bytes]:
+        """Return the files that the ledger must hold for these heads, by their path there."""
+        events, _ = self.tried()._closed(heads, ())
+        files = self._branch_files
+        found = {f"reviews/{name[:2]}/{name[2:]}": f"e/{name[:2]}/{name[2:]}" for name in events}
+        return {path: files[source] for path, source in found.items() if source in files}
+
+    def rests(self, log: Log) -> frozenset[str]:
+        """Return the ids of the kept events that some event of the ledger rests on."""
+        heads = {name for item in log.events.values() for name in item.body.get("reviews", ())}
+        return frozenset(self._closed(heads, ())[0])
+
+    def _closed(self, heads: Iterable[str], needed: tuple[str, ...]) -> tuple[dict[str, ReviewEvent], str]:
+        """Return these events and all that they have seen, and what is wrong with those that are needed."""
+        there = {**self._kept_events, **(self._branch_events if self._trying else {})}
+        found, _ = _closure(there, heads)
+        strictly, missing = _closure(there, needed)
+        broken = (
+            f"the review event {missing[:12]}, on which it rests, is not in the ledger" if missing else ""
+        )
+        return {**found, **strictly}, broken
+
+    @cached_property
+    def _kept_events(self) -> dict[str, ReviewEvent]:
+        return fold.parse({str(copied(path)): content for path, content in self._kept.items()})[0]
+
+    @cached_property
+    def _branch_events(self) -> dict[str, ReviewEvent]:
+        return fold.parse(self._branch_files)[0]
+
+    @cached_property
+    def _branch_files(self) -> Files:
+        try:
+            return self._branch()
+        except ProvenoteError as error:
+            self._unreadable = error.line
+            return {}
+
+    _unreadable = ""
+
+
+def _closure(there: Mapping[str, ReviewEvent], heads: Iterable[str]) -> tuple[dict[str, ReviewEvent], str]:
+    """Return these events and all that they have seen, as far as it is there, and the first that is not."""
+    found: dict[str, ReviewEvent] = {}
+    missing, waiting = "", sorted(heads)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        if name not in there:
+            missing = missing or name
+            continue
+        found[name] = there[name]
+        waiting += there[name].prev
+    return found, missing
+
+
+def notebook_path(subject: Subject) -> str:
+    """Return the path of a run's captured notebook in its commit."""
+    return f"{subject.path}/executed.ipynb"
+
+
+def _is_about(book: Book, name: str, subject: Subject) -> bool:
+    asked = (subject.commit, notebook_path(subject))
+    return any(
+        item.version is not None and (item.version.commit, item.version.path) == asked
+        for item in book.reviews[name]
+        if item.type in ("review", "update")
+    )
+
+
+def _who(log: Log, policy: Policy, own: Event | None) -> Callable[[PublicKey], str | None]:
+    """Return whose key it is by a policy and those before it; a distrusted key only where it counted then."""
+    known: dict[PublicKey, str] = {}
+    for one in log.policies:
+        known |= {key: person.name for person in one.people.values() for key in person.keys}
+        if one.id == policy.id:
+            break
+    known |= {key: person.name for person in policy.people.values() for key in person.keys}
+
+    def who(key: PublicKey) -> str | None:
+        held = log.distrusted.get(key.fingerprint)
+        if held is not None and (own is None or own.id not in held):
+            return None
+        return known.get(key)
+
+    return who
