@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from kernels import Kernel, finished, notebook
 
 from provenote import cli, data, workspace
 from provenote.commands.tree import Context, load_verb
-from provenote.errors import UsageError, WorldError
+from provenote.errors import Refused, UsageError, WorldError
 from provenote.jobs import launch
 from provenote.model import Row
 from provenote.reproducing import journey, scratch
@@ -337,6 +338,7 @@ def test_the_environment_is_compared_and_its_own_is_used_when_asked_for(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from provenote.environments import create
+    from provenote.jobs import interpreters
     from provenote.tracking import environment
 
     row = job(
@@ -363,6 +365,19 @@ def test_the_environment_is_compared_and_its_own_is_used_when_asked_for(
     assert view.data["environment"] == {"is": "built", "differences": []}
     assert [(one["then"], one["now"]) for one in view.data["metrics"]] == [("here", "built")]
     assert view.data["verdict"] == "different"
+    # What could not be installed counts as absent until somebody has put that very version there.
+    lacking = dataclasses.replace(built, skipped={"ipykernel==1": "it came from a local path"})
+    monkeypatch.setattr(create, "create", lambda *_, **__: lacking)
+    assert reproduce(row.name, env=True).data["environment"]["is"] == "built"
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "lock", lambda *_: environment.Lock("", "0", "3", {"ipykernel": "1"}))
+        with pytest.raises(Refused, match=r"ipykernel \d.*came from a local path.*uv pip install --python"):
+            reproduce(row.name, env=True)
+    # The environment that counts is the kernel's, where the notebook runs in another one than ours.
+    with monkeypatch.context() as patch:
+        patch.setattr(interpreters, "lock_of", lambda kernel: lock if kernel == "python3" else None)
+        view = reproduce(row.name)
+    assert (view.data["environment"]["is"], view.data["verdict"]) == ("differs", "identical")
 
 
 def test_a_project_below_the_root_of_its_repository(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def reproduce(
     tell(Progress(label, detail="its files"))
     try:
         with scratch.made(workspace, row, str(document["overlay"])) as place:
-            wish, around = surroundings.prepare(workspace, row, document, place, build, label, tell)
+            wish, around = surroundings.prepare(workspace, row, document, what, place, build, label, tell)
             done = execution.run(place, what, wish, label, tell)
             if around.absent and done.gave.status == "failed" and then.status != "failed":
                 gone = surroundings.few(around.absent)

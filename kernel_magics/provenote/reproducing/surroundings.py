@@ -14,13 +14,17 @@ from provenote.events import Progress, Tell
 from provenote.reproducing.execution import Wish
 from provenote.reproducing.reproduction import Surroundings
 from provenote.stores import remotes
+from provenote.tracking import environment
 from provenote.travel import contents
 
 if TYPE_CHECKING:
     from provenote.model import Row
     from provenote.reproducing.scratch import Scratch
+    from provenote.reproducing.source import Source
     from provenote.workspace import Workspace
 
+OURS = "provenote"
+"""Our own distribution: an environment that was built without it is lent ours."""
 _BROUGHT = ("data", "size", "count", "total")
 """Why a snapshot may have left out a file that can be brought from the work tree, if it is still the same."""
 
@@ -29,6 +33,7 @@ def prepare(
     workspace: Workspace,
     row: Row,
     document: Mapping[str, Any],
+    source: Source,
     place: Scratch,
     build: bool,
     label: str,
@@ -55,7 +60,7 @@ def prepare(
         )
     absent = tuple(path for path in dict.fromkeys((*absent, *omitted)) if path not in brought)
     interpreter, missing = (None, False) if not build else _built(workspace, row, document, tell)
-    changes, imported = ((), 0) if build else _environment(workspace, row, document)
+    changes, imported = ((), 0) if build else _environment(workspace, row, document, source)
     compared = (
         "built" if build else "differs" if changes else "same" if document.get("environment") else "unknown"
     )
@@ -122,11 +127,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _environment(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-    """Return what is different here, and how much of it the run imported, or Python itself."""
+def _environment(
+    workspace: Workspace, row: Row, document: Mapping[str, Any], source: Source
+) -> tuple[tuple[str, ...], int]:
+    """Return what is different where it will run, and how much of it the run imported, or Python itself."""
+    from provenote.jobs import interpreters
     from provenote.stores import environments
 
-    changes = contents.environment_changes(workspace, row, document)
+    here = None if source.kind == "script" else interpreters.lock_of(source.kernel)
+    changes = contents.environment_changes(workspace, row, document, here)
     own = set(environments.imported(document))
     return changes, sum(change.split(" ", 1)[0] in (own | {"python", "implementation"}) for change in changes)
 
@@ -142,16 +151,23 @@ def _built(workspace: Workspace, row: Row, document: Mapping[str, Any], tell: Te
     from provenote.environments import create, known
     from provenote.stores import environments
 
-    built = create.create(workspace, known.of_run(workspace, row.id), skip_missing=True, tell=tell)
+    found = known.of_run(workspace, row.id)
+    built = create.create(workspace, found, skip_missing=True, tell=tell)
     skipped = {name.split("==")[0]: why for name, why in built.skipped.items()}
     needed = [*environments.imported(document), *([] if document.get("kind") == "script" else ["ipykernel"])]
-    gone = [f"{name} ({skipped[name]})" for name in needed if name in skipped and name != "provenote"]
+    gone = [name for name in needed if name in skipped and name != OURS]
+    if gone:  # unless somebody has put them there by hand
+        there = environment.lock(built.interpreter).packages
+        gone = [name for name in gone if there.get(name) != found.environment.packages[name].version]
     if gone:
+        where = os.path.relpath(built.folder)
+        named = few([f"{name} {found.environment.packages[name].version} ({skipped[name]})" for name in gone])
         raise Refused(
-            f"the environment of {row.name} cannot be built whole: {few(gone)}",
-            f"Reproduce it in the one that is here: `provenote reproduce {row.name}`",
+            f"the environment of {row.name} cannot be built whole: {named}",
+            f"Add what lacks by hand and try again: `uv pip install --python {where} FILE`; or reproduce it "
+            f"in the environment that is here: `provenote reproduce {row.name}`",
         )
-    return built.interpreter, "provenote" in skipped
+    return built.interpreter, OURS in skipped or OURS not in found.environment.packages
 
 
 def folders(workspace: Workspace) -> list[str]:

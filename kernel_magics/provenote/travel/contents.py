@@ -15,6 +15,7 @@ from provenote.stores import cache, environments, pointers, remotes
 
 if TYPE_CHECKING:
     from provenote.model import Row
+    from provenote.tracking.environment import Lock
     from provenote.workspace import Workspace
 
 
@@ -101,12 +102,14 @@ def _below(root: Path, target: Path) -> bool:
     return real == home or real.startswith(home + os.sep)
 
 
-def environment_changes(workspace: Workspace, row: Row, document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is different in this environment, the packages that the run imported first."""
+def environment_changes(
+    workspace: Workspace, row: Row, document: Mapping[str, Any], here: Lock | None = None
+) -> tuple[str, ...]:
+    """Return what is different in this environment, or in another, the packages the run imported first."""
     from provenote.environments import difference
     from provenote.tracking import environment
 
-    here = environment.lock()
+    here = here or environment.lock()
     if document.get("environment") == here.sha256:
         return ()
     then = environments.of_run(workspace, row)
