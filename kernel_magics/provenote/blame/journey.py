@@ -263,7 +263,7 @@ def _metric(old: Half, new: Half, asked: str | None) -> str:
             f"{old.row.name} and {new.row.name} have no metric in common",
             f"See what they logged: `provenote compare {old.row.name} {new.row.name}`",
         )
-    return next((key for key in shared if numbers.direction(key)), shared[0])
+    return min(shared, key=lambda key: numbers.direction(key) not in ("lower", "higher"))
 
 
 def _finite(value: Any) -> bool:

@@ -229,7 +229,7 @@ def run(workspace: Workspace, state: State, label: str, tell: Tell) -> Outcome:
     }
     source = dataclasses.replace(state.half.source, notebook=_with_values(state))
     with scratch.made(workspace, row, "") as place:
-        wish, _ = surroundings.prepare(workspace, row, document, place, False, label, tell)
+        wish, _ = surroundings.prepare(workspace, row, document, source, place, False, label, tell)
         if state.environment is not None:
             wish = dataclasses.replace(wish, **_built(workspace, state.environment, tell))
         for patch in state.patches:
