@@ -30,6 +30,8 @@ BESIDE = 60
 """Lines of a text up to which it is set whole beside the other."""
 LIKE = 0.4
 """The share of words that two lines must have in common to be forms of one line."""
+WORDS = 250_000
+"""Words of the one line times words of the other that are matched; beyond, the middle counts as replaced."""
 _WORD = re.compile(r"\w+|\s+|.", re.S)
 DEPTH = 100
 """Stretches within stretches in which unique lines are looked for."""
@@ -227,8 +229,10 @@ def spans(old: str, new: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[
     words = [_WORD.findall(old), _WORD.findall(new)]
     head, tail = _same_ends(*words)
     inner = [side[head : len(side) - tail] for side in words]
-    matcher = SequenceMatcher(None, inner[0], inner[1], autojunk=False)
-    codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    codes = [("replace", 0, len(inner[0]), 0, len(inner[1]))]
+    if 1 < len(inner[0]) * len(inner[1]) <= WORDS:  # else nothing is to be matched, or it would take too long
+        matcher = SequenceMatcher(None, inner[0], inner[1], autojunk=False)
+        codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
     gone = sum(i2 - i1 + j2 - j1 for _, i1, i2, j1, j2 in codes)
     many = len(words[0]) + len(words[1])
     if not many or (many - gone) / many < LIKE:
@@ -248,10 +252,10 @@ def _same_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
     return head, tail
 
 
-def shortened(line: str) -> str:
+def shortened(line: str, width: int = WIDTH) -> str:
     """Return a line with its tabs as spaces, cut where it is very long."""
     line = line.expandtabs(4)
-    return line if len(line) <= WIDTH else f"{line[:WIDTH]}… ({len(line):,} characters)"
+    return line if len(line) <= width else f"{line[:width]}… ({len(line):,} characters)"
 
 
 def unified(found: Sequence[Stroke]) -> str:

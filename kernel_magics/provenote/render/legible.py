@@ -22,6 +22,8 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def visible(text: str) -> str:
     r"""Show marks that would act on the screen as their code, such as ``\x1b`` and ``\u202e``."""
+    if text.isascii() and text.isprintable():  # most texts, many times faster than looking for each mark
+        return text
     return _ODD.sub(_code, text)
 
 

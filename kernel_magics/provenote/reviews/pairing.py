@@ -13,7 +13,7 @@ from typing import Literal
 
 from provenote.compare.cells import Aligned, Notebooks, match
 from provenote.compare.notebooks import NotebookCell, Output
-from provenote.compare.texts import CONTEXT, LIKE, LINES, opcodes, shortened, spans
+from provenote.compare.texts import CONTEXT, LIKE, LINES, WIDTH, opcodes, shortened, spans
 
 PAIRED = 600
 """Lines of the one times lines of the other among which those that are alike are looked for."""
@@ -124,6 +124,7 @@ def twins(
     keep: Collection[int] = (),
     context: int | None = CONTEXT,
     most: int = LINES,
+    width: int = WIDTH,
 ) -> list[Twin | Gap]:
     """Lay the lines of two texts beside each other.
 
@@ -136,16 +137,19 @@ def twins(
         Lines shown around a difference and a kept line; None for all.
     most : int
         Lines shown; what is beyond is counted, but for kept lines.
+    width : int
+        Characters shown of a line.
     """
     before, after = lines_of(old), lines_of(new)
     rows = list(_rows(before, after))
-    told = {place for place, (i, j, same) in enumerate(rows) if not same or j in keep}
-    near: set[int] = set(range(len(rows)))
+    near: set[int] = set(range(len(rows))) if context is None else set()
     if context is not None:
-        near = {at for place in told for at in range(place - context, place + context + 1)}
+        for place, (_, j, same) in enumerate(rows):
+            if (len(near) <= most and not same) or j in keep:
+                near.update(range(max(0, place - context), min(len(rows), place + context + 1)))
     shown: list[int] = []
-    for place, (_, j, _) in enumerate(rows):
-        if place in near and (len(shown) < most or j in keep):
+    for place in sorted(near):
+        if len(shown) < most or rows[place][1] in keep:
             shown.append(place)
     made: list[Twin | Gap] = []
     at = marked = 0
@@ -153,23 +157,30 @@ def twins(
         if place > at:
             left_out = rows[at:place]
             if len(left_out) == 1 and left_out[0][2]:  # it takes no more room than saying that it is there
-                made.append(_twin(before, after, *left_out[0], mark=False))
+                made.append(_twin(before, after, *left_out[0], width, mark=False))
             else:
                 made.append(Gap(len(left_out), all(same for _, _, same in left_out)))
         if place < len(rows):
             i, j, same = rows[place]
             both = not same and i is not None and j is not None
-            made.append(_twin(before, after, i, j, same, mark=both and marked < MARKED))
+            made.append(_twin(before, after, i, j, same, width, mark=both and marked < MARKED))
             marked += both
         at = place + 1
     return made
 
 
 def _twin(
-    before: Sequence[str], after: Sequence[str], i: int | None, j: int | None, same: bool, *, mark: bool
+    before: Sequence[str],
+    after: Sequence[str],
+    i: int | None,
+    j: int | None,
+    same: bool,
+    width: int,
+    *,
+    mark: bool,
 ) -> Twin:
-    left = shortened(before[i]) if i is not None else ""
-    right = shortened(after[j]) if j is not None else ""
+    left = shortened(before[i], width) if i is not None else ""
+    right = left if same else shortened(after[j], width) if j is not None else ""
     if same:
         return Twin(i, j, left, right, "=")
     if i is None or j is None:
@@ -183,6 +194,9 @@ def _rows(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int | N
         if tag == "equal":
             yield from ((i, j, True) for i, j in zip(range(i1, i2), range(j1, j2), strict=True))
             continue
+        if i2 - i1 == j2 - j1:
+            yield from ((i, j, False) for i, j in zip(range(i1, i2), range(j1, j2), strict=True))
+            continue
         for i, j in _alike(before[i1:i2], after[j1:j2]):
             yield (None if i is None else i1 + i), (None if j is None else j1 + j), False
 
@@ -193,7 +207,7 @@ def _alike(gone: Sequence[str], come: Sequence[str]) -> Iterator[tuple[int | Non
     The pairs are those whose likenesses, in order, add up to the most (as in an alignment of sequences).
     """
     pairs: list[tuple[int, int]] = []
-    if len(gone) != len(come) and 1 < len(gone) * len(come) <= PAIRED:
+    if 1 < len(gone) * len(come) <= PAIRED:
         pairs = _best([Counter(_words(line)) for line in gone], [Counter(_words(line)) for line in come])
     i = j = 0
     for a, b in [*pairs, (len(gone), len(come))]:
