@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks import Row, interleaved, process, project
+from tests.benchmarks import Row, env, interleaved, process, project
 from tests.benchmarks.bench_jobs import CELLS, lingering, notebook
 
 
@@ -53,10 +53,10 @@ def cluster(place: Path) -> Iterator[str]:
 
     def start(module: str, *words: str) -> None:
         command = [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"]
-        env = {**os.environ, "PROVENOTE_WORKER_FOLDER": str(place / "kept")}
+        kept = env(PROVENOTE_WORKER_FOLDER=str(place / "kept"))
         with (place / "log").open("ab") as log:
             started.append(
-                subprocess.Popen(command, cwd=place, env=env, stdout=log, stderr=log, start_new_session=True)
+                subprocess.Popen(command, cwd=place, env=kept, stdout=log, stderr=log, start_new_session=True)
             )
 
     try:

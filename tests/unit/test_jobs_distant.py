@@ -114,7 +114,7 @@ def test_an_order_is_plain_and_says_where_the_ref_must_be(tmp_path):
         notebook="t.ipynb", blob="b", kernel="python3", label="t", nonce="n", parent="p", on="dask://h:1"
     )
     work = Work(JobFolder(tmp_path / "jobs" / spec.id), -1, spec, {"ref": "r", "commit": "c"}, 2, at="oid")
-    facts = {"prefix": "", "dvc": {}, "who": ["A", "a@b"], "scheduler": "not told"}
+    facts = {"prefix": "", "dvc": {}, "who": ["A", "a@b"], "warm": True, "scheduler": "not told"}
     order = orders.order(work, facts, "/srv/x.git", "me", "topic", {"tcp://a:1": 1})
     assert (order["job"], order["attempt"], order["expect"], order["parent"]) == (spec.id, 2, "oid", "p")
     assert "dask://h:1" not in order["spec"]

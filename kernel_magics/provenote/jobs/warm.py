@@ -28,7 +28,7 @@ from provenote.jobs.asking import NotWarm as NotWarm
 from provenote.jobs.wish import Role, Wish
 
 IDLE = 600.0  # seconds without a child after which a zygote leaves
-_MOST = {"kernel": 2, "supervisor": 1}  # zygotes of each role; the one not used for longest leaves
+_MOST = {"kernel": 2, "supervisor": 2}  # zygotes of each role; the one not used for longest leaves
 _PATIENCE = 120.0  # seconds for an answer: a zygote that has just started imports first
 _MODULES = {"kernel": "provenote.jobs.forked", "supervisor": "provenote.jobs.nursery"}
 

@@ -1,8 +1,8 @@
-"""The process beside a worker that makes one attempt: forked (`provenote.jobs.distant.started`), else
-``python -m provenote.jobs.distant.attempt``.
+"""The process beside a worker that makes one attempt.
 
-It reads its order, one line of JSON, and answers with lines of JSON: ``{"claim": oid}``,
-``{"folder": path}`` of the job's folder while it runs, and in the end one ``{"verdict": word}``:
+Forked (`provenote.jobs.distant.started`), else ``python -m provenote.jobs.distant.attempt``. It reads its
+order, one line of JSON, and answers with lines of JSON: ``{"claim": oid}``, ``{"folder": path}`` of the job's
+folder while it runs, and in the end one ``{"verdict": word}``:
 
 - ``published``: the run and the job's files are on the remote (``at``: the result's commit);
 - ``taken``: the job's ref was elsewhere (``at``), so nothing ran;
@@ -81,14 +81,14 @@ def main(hears: int = 0, answers: int = 1) -> int:
 
 
 def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]) -> None:
-    """Make one attempt as a zygote's child; the zygote kills it when the worker hangs up.
+    """Make one attempt as a zygote's child.
 
     Parameters
     ----------
     request : dict
         Not used.
     connection : socket
-        The worker's line, whose end the zygote watches.
+        Closed: the zygote tells the worker how this process ended.
     descriptors : list of int
         Where the order comes from and where the answers go.
     """

@@ -108,7 +108,8 @@ class _Forked:
     def __init__(self, env: Mapping[str, str], hears: int, says: int, errors: int) -> None:
         of_zygote = {name: value for name, value in env.items() if name not in THREAD_VARIABLES}
         wish = Wish("supervisor", (sys.executable, "-P"), of_zygote)
-        request = {"module": _MODULE, "cwd": "/", "env": dict(env), "owned": True}
+        # Not owned: the zygote would kill the leash too, which ends the attempt and tidies up behind it.
+        request = {"module": _MODULE, "cwd": "/", "env": dict(env), "owned": False}
         self._line: Line
         self._line, pid = warm.fork(wish, request, [errors, errors, hears, says])
         try:
