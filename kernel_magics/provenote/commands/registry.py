@@ -214,13 +214,24 @@ def models(context: Context) -> View:
 
 @verb("inbox")
 def inbox(context: Context) -> View:
-    """Show what waits: requests, what they would change and what you can do; policies, and newcomers."""
+    """Show what waits: reviews, requests, what they would change and what you can do; policies, newcomers."""
     from provenote.registry import listing, pages, policy_pages, reading, signing
+    from provenote.reviews import show, turns
 
+    reviewed = turns.waiting(context.workspace)
+    if (
+        reviewed is not None
+        and reviewed.desk.people.registry is None
+        and not reading.there(context.workspace)
+    ):
+        return show.waiting(reviewed)  # no policy, so nothing but reviews can wait
     registry = reading.read(context.workspace)
     me = signing.find_me_or_none(registry)
     parts, data = policy_pages.waiting(registry)
     view = pages.requests(registry, listing.inbox(registry, me), me)
+    if reviewed is not None:
+        below = show.waiting(reviewed)
+        parts, data = [*below.parts, *parts], {**data, **below.data}
     return View([*parts, *view.parts], {**view.data, **data})
 
 

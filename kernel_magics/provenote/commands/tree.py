@@ -35,12 +35,14 @@ JOURNEYS = {
     "sharing": "star unstar tag untag note undo sync",
     "keeping": "archive unarchive pin unpin gc storage",
     "data": "data",
+    "contracts": "data",
     "jobs": "job sweep jobs",
     "triggers": "tick",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
     "models verify audit",
     "checking": "check checkpoint",
     "people": "join admit policy",
+    "reviews": "review",
     "enforcing": "guard",
 }
 """The modules of this package that register verbs, in the order of the help, and the verbs' first words."""

@@ -36,7 +36,13 @@ def view(shown: View, *, kernel: bool) -> None:
         return
     from provenote.render import html
 
-    bundle({"text/html": html.render(shown), "text/plain": terminal.render(shown, width=100, color=False)})
+    drawn = shown.more.get("html")  # a verb may have a richer form for a notebook
+    bundle(
+        {
+            "text/html": drawn() if drawn else html.render(shown),
+            "text/plain": terminal.render(shown, width=100, color=False),
+        }
+    )
 
 
 def live(context: Context, *, kernel: bool) -> Live | None:

@@ -5,6 +5,7 @@ objects lie in Git's quarantine then: they are read by Git's own commands with t
 nothing is written. Ordinary pushes never come this far: the hook's script lets them through by themselves.
 
 - `hook_ledger`: the governance branch only grows, by files that hold.
+- `hook_reviews`: the branch of reviews only grows, by events that hold.
 - `hook_tags`: a tag of a model is exactly what the ledger says.
 - `hook_runs`: a run, an archive or an annotation that is there stays, unless its removal is told.
 """
@@ -18,13 +19,13 @@ from pathlib import Path
 
 from provenote.errors import ProvenoteError, Refused
 from provenote.git import command
-from provenote.registry import hook_ledger, hook_runs, hook_tags
+from provenote.registry import hook_ledger, hook_reviews, hook_runs, hook_tags
 from provenote.registry.hook_ledger import Judged
 from provenote.registry.hook_push import Push, Update
 from provenote.registry.names import visible
 
 LEDGER = hook_ledger.REF
-BRANCHES = (LEDGER, "refs/heads/provenote-reviews")
+BRANCHES = (LEDGER, hook_reviews.REF)
 """Branches that only grow."""
 
 _LINE = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/.+)")
@@ -107,8 +108,8 @@ def _one(push: Push, update: Update, judged: Judged | None, removals: hook_runs.
         raise Refused("its name would pass for one that is guarded")
     if ref.startswith("refs/replace/") and update.new is not None:
         raise Refused("it would show another object than the one that was signed")
-    if ref in BRANCHES:
-        hook_ledger.check_growth(push, update)
+    if ref == hook_reviews.REF:
+        hook_reviews.check(push, update)
     elif ref.startswith("refs/tags/"):
         hook_tags.check(push, update, judged)
     elif ref.startswith(("refs/exps/", "refs/provenote/")):

@@ -22,13 +22,16 @@ from provenote.registry.fold import Log, fold
 from provenote.registry.hook_push import Change, Push, Update
 from provenote.registry.names import visible
 from provenote.registry.policy import Policy
-from provenote.registry.rules import WAIVED
+from provenote.registry.releases import Release
+from provenote.registry.reviewed import copied
+from provenote.registry.rules import WAIVED, Problem
 from provenote.registry.state import State
 from provenote.stores import signatures
 from provenote.stores.digest import sha256_bytes
-from provenote.stores.ledger import Ledger
+from provenote.stores.ledger import REVIEWS, Ledger
 
 REF = "refs/heads/provenote-governance"
+REVIEWS_REF = f"refs/heads/{REVIEWS}"
 EVENTS, JOINS = 5_000, 20
 """How many events, and keys of newcomers, one push may add to a ledger that is there."""
 LARGEST, LARGEST_JOIN = 256 * 1024, 4 * 1024
@@ -129,19 +132,26 @@ def _check_files(push: Push, added: Sequence[Change], first: bool) -> None:
         largest = LARGEST_JOIN if change.path.startswith("join/") else LARGEST
         if sizes.get(change.oid, largest + 1) > largest:
             raise Refused(f"{change.path} is larger than {largest:,} bytes")
-    for start, most, what in (("e/", EVENTS, "events"), ("join/", JOINS, "newcomers")):
+    kinds = (("e/", EVENTS, "events"), ("reviews/", EVENTS, "review events"), ("join/", JOINS, "newcomers"))
+    for start, most, what in kinds:
         count = sum(change.path.startswith(start) for change in added)
         if count > most and not first:
             raise Refused(f"{count:,} {what} in one push; {most:,} are taken")
 
 
 def belongs(path: str) -> bool:
-    """Whether a path of the ledger is that of an event, a policy, a signature or a newcomer's key."""
-    known = path == ".gitattributes" or event.event_id(path) or _JOIN.fullmatch(path)
+    """Whether a path of the ledger is that of an event, a policy, a signature, a review or a newcomer."""
+    known = path == ".gitattributes" or event.event_id(path) or _JOIN.fullmatch(path) or copied(path)
     return bool(known or chain.number(path) or _SIGNATURE.fullmatch(path))
 
 
 def _check_contents(judged: Judged, added: Sequence[Change]) -> None:
+    if any(copied(change.path) for change in added):
+        rests = judged.log.reviewed.rests(judged.log)
+        for change in added:
+            name = event.event_id(copied(change.path) or "")
+            if name is not None and name not in rests:
+                raise Refused(f"the review event {name[:12]} does not hold, or nothing rests on it")
     for change in added:
         content = judged.files[change.path]
         if change.path == ".gitattributes" and content != _ATTRIBUTES:
@@ -176,7 +186,11 @@ def read(push: Push, commit: str, root: str | None, now: float | None) -> tuple[
             return None
         return frozenset(name for path in ledger.paths(closing) if (name := event.event_id(path)))
 
-    log = fold(files, root, int(time.time() if now is None else now), known)
+    def reviews() -> Mapping[str, bytes]:
+        tip = push.after(REVIEWS_REF)
+        return Ledger(push.folder, REVIEWS).read(tip).files if tip else {}
+
+    log = fold(files, root, int(time.time() if now is None else now), known, reviews)
     return Judged(log, root, files), ledger
 
 
@@ -284,5 +298,20 @@ def _check_release(judged: Judged, name: str) -> None:
     if not body.get("rollback"):
         waived = WAIVED if body.get("override") else ()
         own += [problem for problem in release.verdict.problems if problem.code not in waived]
+        if not waived:
+            own += _objections(judged, release)
     if own:
         raise Refused(f"the release {name[:12]} does not hold: {own[0].text}", _AGAIN)
+
+
+def _objections(judged: Judged, release: Release) -> list[Problem]:
+    """Return what reviews on this remote have against a new release, though it may not name them."""
+    log, subject = judged.log, release.subject
+    policy = log.policy_of(release.event)
+    rule = policy.rule(*release.key)
+    if rule is None or rule.reviews is None:
+        return []
+    request = log.events[str(release.event.promotion)]
+    barred = {request.by, *(str(name) for name in request.body.get("authors", []))}
+    found = log.reviewed.opinion(log, rule.reviews, policy, subject, barred, None, release.event)
+    return [Problem("reviews", text) for text in found.problems(rule.reviews)]

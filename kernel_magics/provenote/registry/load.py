@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import model_bytes, names, reading
+from provenote.registry import model_bytes, names, reading, reviewed
 from provenote.registry.releases import Release
 from provenote.workspace import Workspace, find
 
@@ -98,6 +98,8 @@ def opened(registry: reading.Registry, release: Release) -> object:
     """Return the model of a release that holds its stage, from the bytes that were approved."""
     subject = release.subject
     artifact = model_bytes.approved(registry.workspace, subject)
+    if (opinion := release.verdict.reviews) is not None and opinion.approved:
+        reviewed.check_notebook(registry.workspace.top, subject, opinion)
     # Which types to trust is said by the signed request; the run's record and the file itself have no say.
     signed = replace(artifact, format=subject.format)
     return _made(registry.workspace, signed, subject.trusted, subject.reference)

@@ -91,6 +91,12 @@ def read(workspace: Workspace, given: str | None = None, *, now: float | None = 
     return Registry(workspace, ledger, found.commit, trusted, State(log), found.files)
 
 
+def there(workspace: Workspace) -> bool:
+    """Whether there is a ledger to read, here or on a remote that was fetched from."""
+    ledger = Ledger(workspace.top)
+    return ledger.tip() is not None or bool(ledger.known_elsewhere())
+
+
 def overlay_path(workspace: Workspace) -> str:
     """Return the folder of a run's files from the Git root: what DVC and GTO call the model's path."""
     from provenote import config

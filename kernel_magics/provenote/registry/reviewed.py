@@ -19,11 +19,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from provenote.errors import ProvenoteError, Refused
+from provenote.git import command
 from provenote.reviews import fold
 from provenote.reviews.event import Event as ReviewEvent
 from provenote.reviews.fold import Book
+from provenote.stores.digest import sha256_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from provenote.registry.event import Event
     from provenote.registry.fold import Log
     from provenote.registry.policy import Policy, Reviews
@@ -239,6 +243,26 @@ def _closure(there: Mapping[str, ReviewEvent], heads: Iterable[str]) -> tuple[di
         found[name] = there[name]
         waiting += there[name].prev
     return found, missing
+
+
+def check_notebook(folder: Path, subject: Subject, opinion: Opinion) -> None:
+    """Refuse when the run's commit holds another notebook than the one that was approved.
+
+    A commit's name says which bytes it holds, but by SHA-1: the approvals name their SHA-256 too.
+
+    Raises
+    ------
+    Refused
+        If it does, or holds none.
+    """
+    asked = f"{subject.commit}:{notebook_path(subject)}"
+    content = next(iter(command.blobs(folder, [asked])))
+    if content is None:
+        raise Refused(f"the run's commit {subject.commit[:12]} holds no captured notebook")
+    found = sha256_bytes(content)
+    for person, sha256 in opinion.approved:
+        if sha256 != found:
+            raise Refused(f"the run's notebook is not the one that {person} approved")
 
 
 def notebook_path(subject: Subject) -> str:

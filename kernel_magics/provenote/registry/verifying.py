@@ -1,6 +1,7 @@
 """Walk from a stage down to the bytes and name the first link that does not hold.
 
-Links: policy, release (with its approvals), checks, tag, run (its commit and record), data it read, bytes.
+Links: policy, release (with its approvals), checks, notebook reviews, tag, run (its commit and record), data
+it read, bytes.
 `verify` never raises for a broken link: it reports it, and leaves out what rests on it.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 from provenote.errors import ProvenoteError, Refused
 from provenote.events import Progress, Tell, silent
-from provenote.registry import event, model_bytes, names, tags
+from provenote.registry import event, model_bytes, names, reviewed, tags
 from provenote.registry.reading import Registry
 from provenote.registry.releases import Key, Release
 from provenote.registry.state import NotReleased
@@ -26,7 +27,7 @@ class Link:
     Parameters
     ----------
     name : str
-        ``policy``, ``release``, ``checks``, ``tag``, ``run``, ``data`` or ``bytes``.
+        ``policy``, ``release``, ``checks``, ``reviews``, ``tag``, ``run``, ``data`` or ``bytes``.
     state : {'ok', 'unknown', 'broken'}
         ``unknown``: what is needed to look is not here, as data that only the remote holds.
     text : str
@@ -91,6 +92,8 @@ def verify(registry: Registry, key: Key, tell: Tell = silent) -> Report:
     rule = policy.rule(*key)
     if rule and rule.checks:
         links.append(Link("checks", "ok", f"{', '.join(rule.checks)}: passed"))
+    if rule and rule.reviews:
+        links.append(_reviews(registry, release))
     links.append(_tag(registry, release))
     steps: list[tuple[str, Callable[[], Link]]] = [
         ("run", lambda: _run(registry, release)),
@@ -143,6 +146,18 @@ def _released(release: Release) -> str:
     told += f": {', '.join(approvals)}" if approvals else ""
     at = event.timestamp(release.event.at)
     return f"{word} by {release.event.by}, {at}, event {release.event.id[:12]}; {told}"
+
+
+def _reviews(registry: Registry, release: Release) -> Link:
+    opinion = release.verdict.reviews
+    if opinion is None or release.event.body.get("rollback") or release.event.body.get("override"):
+        return Link("reviews", "ok", "not looked at: it was rolled back or released by override")
+    try:
+        reviewed.check_notebook(registry.workspace.top, release.subject, opinion)
+    except Refused as error:
+        return Link("reviews", "broken", error.what)
+    who = ", ".join(name for name, _ in opinion.approved) or "nobody"
+    return Link("reviews", "ok", f"{reviewed.notebook_path(release.subject)} approved by {who}, as it is")
 
 
 def _tag(registry: Registry, release: Release) -> Link:

@@ -33,12 +33,45 @@ class Done:
         Ids of the review and of the new event.
     words : str
         What it does.
+    notes : tuple of str
+        What the person should know about it.
     """
 
     desk: Desk
     review: str
     event: str
     words: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A file that holds a cell's new source: as its text, or a notebook with the same cell."""
+
+    path: Path
+
+    def source(self, notebook: Notebook, index: int) -> str:
+        """Return the source that it has for a cell of the notebook under review.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be read, or has no such cell.
+        """
+        try:
+            content = self.path.read_bytes()
+            if self.path.suffix != ".ipynb":
+                return content.decode().replace("\r\n", "\n").removesuffix("\n")
+            edited = anchors.read(content)
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise UsageError(f"{self.path} cannot be read: {error}") from None
+        if named := edited.places.get(notebook.ids[index], ()):
+            return edited.cells[named[-1]].source
+        if index < len(edited.cells) and not edited.ids[index]:
+            return edited.cells[index].source
+        raise UsageError(f"{self.path} has no cell with the id of cell {index + 1}", "Give it as --source")
 
 
 def start(
@@ -74,7 +107,7 @@ def start(
     body = {"title": _one_line(named), "path": found.path, "version": found.version, "base": under}
     words = f"start the review of {visible(body['title'])}"  # type: ignore[arg-type]
     after, name = here.add("review", words, lambda now: (body, []))
-    return Done(after, name, name, words)
+    return Done(after, name, name, words, () if run or branch else _differing(workspace, found))
 
 
 def update(
@@ -159,7 +192,7 @@ def delete(workspace: Workspace, reference: str) -> Done:
 def suggest(
     workspace: Workspace,
     reference: str | None,
-    source: str,
+    source: str | Edited,
     *,
     cell: str | None = None,
     thread: str | None = None,
@@ -172,8 +205,8 @@ def suggest(
     workspace : Workspace
     reference : str or None
         The review; not needed with a thread.
-    source : str
-        The whole new source of the cell.
+    source : str or Edited
+        The whole new source of the cell, or the file that has it.
     cell : str, optional
         Number from 1, or id.
     thread : str, optional
@@ -198,6 +231,7 @@ def suggest(
     else:
         raise UsageError("a suggestion for which cell?", "Name it: `--cell 3`, or `--thread ID`")
     old = notebook.cells[index].source
+    source = source if isinstance(source, str) else source.source(notebook, index)
     if source == old:
         raise UsageError(f"cell {index + 1} has that very source already")
     if len(source) > event.SOURCE:
@@ -321,6 +355,19 @@ def _same_notebook(here: Desk, version: Version) -> tuple[str, ...]:
         name
         for name in here.book.reviews
         if any((one.commit, one.path) == asked for _, one in here.book.versions(name))
+    )
+
+
+def _differing(workspace: Workspace, found: sources.Source) -> tuple[str, ...]:
+    """Say when the file here is not what the commit holds."""
+    try:
+        same = (workspace.top / found.path).read_bytes() == found.content
+    except OSError:
+        same = True
+    if same:
+        return ()
+    return (
+        f"{found.path} has changes that are not in a commit: what {found.version.label} holds is reviewed",
     )
 
 

@@ -25,6 +25,7 @@ READING = frozenset(
         "env diff",
         "env check",
         "review list",
+        "review show",
         "track status",
     }
 )
