@@ -86,10 +86,10 @@ class Output:
     @cached_property
     def digest(self) -> str:
         """A digest of all its forms, chance taken out: equal for equal outputs."""
-        found = hashlib.blake2b(f"{self.kind}\0{self.name}".encode(), digest_size=16)
+        found = hashlib.blake2b(f"{self.kind}\0{self.name}".encode("utf-8", "replace"), digest_size=16)
         for mime, body in sorted(self.data.items()):
             plain = body if mime in ("image/png", "image/jpeg", "image/gif") else settled(body)
-            found.update(f"\0{mime}\0{len(plain)}\0".encode())
+            found.update(f"\0{mime}\0{len(plain)}\0".encode("utf-8", "replace"))
             found.update(plain.encode("utf-8", "replace"))
         return found.hexdigest()
 
