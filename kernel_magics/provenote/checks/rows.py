@@ -89,35 +89,27 @@ def columns_of(model: Any) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
-def read(
-    workspace: Workspace,
-    path: str,
-    *,
-    answer: str,
-    time: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
-    newest: int | None = None,
-) -> Labelled:
-    """Read the rows of a tracked file.
+def load(workspace: Workspace, path: str) -> tuple[pandas.DataFrame, str, str]:
+    """Read a version of a tracked file; the read is recorded on the running run.
 
     Parameters
     ----------
     workspace : Workspace
     path : str
         From the current folder, else from the project's; ``PATH@REV`` for a past version.
-    answer : str
-    time : str, optional
-        Column of the time; default: the first that holds dates. ``none``: rows are independent.
-    since, until : str, optional
-        First and last time that is taken.
-    newest : int, optional
-        Take so many of the newest rows at most.
+
+    Returns
+    -------
+    frame : DataFrame
+    path : str
+        From the project's folder.
+    md5 : str
+        Of its bytes.
 
     Raises
     ------
     UsageError
-        If it cannot be read, or no row is left.
+        If there is no such file or version, or it is no table.
     """
     import os
 
@@ -125,24 +117,14 @@ def read(
     from provenote.data import history, travel
 
     name, rev = history.split(path)
-    root = None if os.path.exists(name) else workspace.dvc_root
-    place = data.path(name, rev=rev, root=root)
+    whole = name if os.path.exists(name) else os.path.join(workspace.dvc_root, name)
+    inside = workspace.relative(whole)
+    place = data.path(whole, rev=rev)
     if rev is None:
-        md5 = travel.measure(workspace, workspace.relative(place)).md5
-        shown = workspace.relative(place)
+        md5 = travel.measure(workspace, inside).md5
     else:
-        md5 = travel.wanted(workspace, workspace.relative(os.path.join(root or "", name)), rev).stored.md5
-        shown = name
-    return labelled(
-        table(place, shown),
-        answer=answer,
-        time=time,
-        since=since,
-        until=until,
-        newest=newest,
-        path=shown,
-        md5=md5,
-    )
+        md5 = travel.wanted(workspace, inside, rev).stored.md5
+    return table(place, inside), inside, md5
 
 
 def table(place: Any, name: str) -> pandas.DataFrame:
@@ -185,7 +167,20 @@ def labelled(
     path: str = "",
     md5: str = "",
 ) -> Labelled:
-    """Choose the rows of a table; parameters as for `read`.
+    """Choose the rows of a table whose answer is known.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    answer : str
+    time : str, optional
+        Column of the time; default: the first that holds dates. ``none``: rows are independent.
+    since, until : str, optional
+        First and last time that is taken; a day is taken whole.
+    newest : int, optional
+        Take so many of the newest rows at most.
+    path, md5 : str
+        Which version it is.
 
     Raises
     ------

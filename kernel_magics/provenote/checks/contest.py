@@ -1,0 +1,256 @@
+"""Who holds a stage against a challenger: both models found, asked about the same rows, and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provenote.checks import champion, leak, rows, subject
+from provenote.checks.champion import Paired, Word
+from provenote.checks.metrics import Answers
+from provenote.checks.rows import Labelled
+from provenote.checks.subject import Tested
+from provenote.checks.verdict import Finding, Verdict
+from provenote.data import tables
+from provenote.errors import UsageError
+
+if TYPE_CHECKING:
+    from provenote.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A comparison and what it was made from.
+
+    Parameters
+    ----------
+    holder, challenger : Tested
+    stage : str
+        What the holder was asked for as.
+    rows : Labelled
+    found : Paired or None
+        None where both are the same model: there is nothing to compare.
+    verdict : Verdict
+    gains : list of (str, float)
+        Of each block with its first time, where rows have a time: for a picture.
+    """
+
+    holder: Tested
+    challenger: Tested
+    stage: str
+    rows: Labelled
+    found: Paired | None
+    verdict: Verdict
+    gains: Sequence[tuple[str, float]] = ()
+
+    @property
+    def word(self) -> Word:
+        """The verdict in one word; rows that were learned by heart leave it open."""
+        if self.found is None or (self.verdict.outcome not in ("passed", "failed")):
+            return "not judged"
+        return self.found.word
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which rows both are asked about, and how they are compared: see `provenote.checks.rows`.
+
+    Parameters
+    ----------
+    on : str or None
+        Default: the table that the challenger's run read, as it is now.
+    answer, time, since, until : str or None
+    newest : int or None
+    block, metric, margin : str or None
+    slices : sequence of str
+        Columns.
+    """
+
+    on: str | None = None
+    answer: str | None = None
+    time: str | None = None
+    since: str | None = None
+    until: str | None = None
+    newest: int | None = None
+    block: str | None = None
+    metric: str | None = None
+    margin: str | None = None
+    slices: Sequence[str] = ()
+
+
+def against(
+    workspace: Workspace, reference: str, stage: str, choice: Choice, trusted: Iterable[str] = ()
+) -> Contest:
+    """Compare a challenger with who holds a stage.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    reference : str
+        The challenger: a run, or a model as `provenote.checks.subject.find` takes it.
+    stage : str
+        A stage, or a version or a run of the same model.
+    choice : Choice
+    trusted : iterable of str
+        Types that the challenger's file may hold.
+
+    Raises
+    ------
+    Refused
+        If nothing holds the stage, or something behind it does not hold.
+    UsageError
+        If the models or rows do not fit together.
+    """
+    challenger = challenging(workspace, reference, trusted)
+    holder = subject.find(workspace, f"{challenger.name}@{stage}", trusted)
+    return contest(workspace, holder, challenger, stage, labelled(workspace, challenger, choice), choice)
+
+
+def challenging(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> Tested:
+    """Load a challenger: a run's only model, or a model by its reference."""
+    from provenote.stores import index
+
+    if "@" not in reference:
+        every, _ = index.rows(workspace, everything=True)
+        row = next((one for one in every if reference in (one.name, one.id, one.label)), None)
+        if row is not None:
+            return subject.of_run(workspace, subject.only_model(workspace, row), row, trusted)
+    return subject.find(workspace, reference, trusted)
+
+
+def labelled(workspace: Workspace, tested: Tested, choice: Choice) -> Labelled:
+    """Read the rows that a choice means for a model.
+
+    Raises
+    ------
+    UsageError
+        If nobody says which data, or which column is the answer.
+    """
+    frame, path, md5 = rows.load(workspace, choice.on or _last_read(tested))
+    known = [str(name) for name in frame.columns]
+    return rows.labelled(
+        frame,
+        answer=rows.answer_of(choice.answer, tested.facts, known, rows.columns_of(tested.model)),
+        time=choice.time,
+        since=choice.since,
+        until=choice.until,
+        newest=choice.newest,
+        path=path,
+        md5=md5,
+    )
+
+
+def contest(
+    workspace: Workspace, holder: Tested, challenger: Tested, stage: str, asked: Labelled, choice: Choice
+) -> Contest:
+    """Compare two loaded models on rows."""
+    about = {**challenger.subject(), "holder": holder.reference, "stage": stage, **asked.subject()}
+    if holder.sha256 and holder.sha256 == challenger.sha256:
+        why = f"{challenger.reference} is the holder itself: the very same bytes"
+        mend = f"Name another run: `provenote runs`, then `provenote compare --against {stage} RUN`"
+        finding = Finding(f"not worse than {stage}", "not judged", why, mend=mend)
+        return Contest(holder, challenger, stage, asked, None, Verdict("champion", about, (finding,)))
+    missing = [name for name in choice.slices if name not in asked.frame.columns]
+    if missing:
+        raise UsageError(
+            f"{asked.path or 'the data'} has no column {missing[0]!r} to slice by",
+            f"Its columns: {', '.join(map(str, asked.frame.columns))}",
+        )
+    left, right = answers(holder, asked), answers(challenger, asked)
+    blocks, words = rows.blocks(asked, choice.block)
+    found = champion.paired(
+        left,
+        right,
+        metric=choice.metric,
+        blocks=blocks,
+        block=words,
+        margin=choice.margin,
+        slices={name: asked.frame[name].to_numpy() for name in choice.slices},
+    )
+    leaks = (
+        _tainted(
+            leak.unseen(workspace, challenger, asked, f"{leak.NAME}: challenger"), found.word != "worse"
+        ),
+        _tainted(leak.unseen(workspace, holder, asked, f"{leak.NAME}: {stage}"), found.word == "worse"),
+    )
+    verdict = Verdict("champion", about, (*found.findings(stage), *leaks))
+    return Contest(
+        holder, challenger, stage, asked, found, verdict, _gains(found.metric, left, right, asked, blocks)
+    )
+
+
+def _tainted(finding: Finding, matters: bool) -> Finding:
+    """Return what known rows mean for a comparison: they flatter one side, which may leave the verdict."""
+    if finding.outcome in ("passed", "skipped"):
+        return finding
+    if matters:
+        return dataclasses.replace(finding, outcome="not judged")
+    return dataclasses.replace(
+        finding, outcome="skipped", why=f"{finding.why}: the verdict stands all the more"
+    )
+
+
+def answers(tested: Tested, asked: Labelled) -> Answers:
+    """Ask a model about rows.
+
+    Raises
+    ------
+    UsageError
+        If it lacks a column or cannot answer; the model is named.
+    """
+    kind = subject.kind_of(tested.model)
+    try:
+        features = asked.features(tested.model)
+    except UsageError as error:
+        raise UsageError(f"{tested.reference}: {error.what}", error.mend) from error
+    try:
+        said = tested.model.predict(features)
+    except Exception as error:  # whatever an estimator says of rows that it does not like
+        raise UsageError(
+            f"{tested.reference} cannot be asked about these rows: {' '.join(str(error).split())[:200]}",
+            "Test it on data like that which it learned from",
+        ) from error
+    return Answers(kind, asked.truth, said, tested.model, features)
+
+
+def _gains(
+    metric: str, left: Answers, right: Answers, asked: Labelled, blocks: Any
+) -> list[tuple[str, float]]:
+    """Return how much better the challenger is in each block, with the day that the block's rows begin."""
+    import numpy as np
+
+    from provenote.checks import metrics
+    from provenote.statistics import bootstrap
+
+    if blocks is None:
+        return []
+    sign = 1 if metrics.greater_is_better(metric) else -1
+    found = []
+    for block in range(int(blocks.max()) + 1):
+        places = np.flatnonzero(blocks == block)
+        values = []
+        for one in (left, right):
+            part = dataclasses.replace(one, truth=np.asarray(one.truth)[places], said=one.said[places],
+                                       features=one.features.iloc[places])  # fmt: skip
+            values.append(bootstrap.estimate(metrics.of(metric, part), draws=2).value)
+        found.append((str(asked.times[places[0]].astype("datetime64[D]")), sign * (values[1] - values[0])))
+    return found
+
+
+def _last_read(tested: Tested) -> str:
+    """Return the table that a model's run read last.
+
+    Raises
+    ------
+    UsageError
+        If it read none that was versioned.
+    """
+    for read in reversed(tested.document.get("reads") or []):
+        path = str(read.get("path") or "")
+        if tables.kind(path) is not None:
+            return path
+    raise UsageError(
+        f"which data? the run of {tested.reference} read no versioned table", "Name them: `--on PATH`"
+    )
