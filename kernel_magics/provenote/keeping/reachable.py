@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
 _MD5 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?:\.dir)?(?![0-9a-f])")
-_NAMES = (b".dvc", b"dvc.lock", b"run.json")
+_NAMES = (b".dvc", b"dvc.lock", b"run.json", b".quarantine.json")
 _AT_ONCE = 2_000
 _SKIPPED = frozenset({".git", "node_modules", "__pycache__", ".ipynb_checkpoints"})
 
@@ -126,7 +126,7 @@ def on_disk(tops: Iterable[Path]) -> set[str]:
                 and not (name == ".dvc" or os.path.exists(f"{root}/{name}/pyvenv.cfg"))
             ]
             for name in files:
-                if name.endswith(".dvc") or name == "dvc.lock":
+                if name.endswith((".dvc", ".quarantine.json")) or name == "dvc.lock":
                     found |= names(_read(Path(root, name)))
     return found
 

@@ -1,8 +1,8 @@
 """Strict YAML: the part of it that has one meaning, and tables that must be read to their last key.
 
 `read` takes maps, lists, texts, whole numbers (where asked for, any finite number), booleans and null; it
-refuses anchors, aliases, tags, directives, merge keys, duplicate keys, several documents, and what is too large or too deep. `Table` hands
-out the values by name and type; `Table.done` refuses what nobody asked for.
+refuses anchors, aliases, tags, directives, merge keys, duplicate keys, several documents, and what is too
+large or too deep. `Table` hands out the values by name and type; `Table.done` refuses what nobody asked for.
 """
 
 from __future__ import annotations
@@ -131,6 +131,11 @@ class Table:
     def has(self, name: str) -> bool:
         """Whether the map holds this key, whatever its value."""
         return name in self._values
+
+    def any(self, name: str) -> Any:
+        """Return whatever stands there, or None; who asks checks it."""
+        self._asked.add(name)
+        return self._values.get(name)
 
     def text(self, name: str, pattern: re.Pattern[str] | None = None, *, default: str = _MISSING) -> str:
         """Return a text, of this form where one is given."""
