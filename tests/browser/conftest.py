@@ -23,6 +23,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # what tests of several folders act in
+
 TOKEN = "secret"
 NOT_OURS = (
     "reading 'schema'",  # Notebook 7.6 throws it on /tree without us, too (its own shortcuts plugin)
