@@ -1,0 +1,24 @@
+"""Every guard of the verifier is there for an attack: each is disabled in turn, and the tests must notice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def guards(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.guards", *words]
+    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+
+
+def test_no_guard_can_go_unnoticed():
+    done = guards()
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert int(done.stdout.split(" guards, ")[0].split()[-1]) > 250
+
+
+def test_a_guard_that_nothing_misses_is_named():
+    done = guards("--without", "test_", "--only", "registry.fold._Gate")
+    assert done.returncode == 1
+    assert "survives: registry.fold._Gate.admit: person is None" in done.stdout
