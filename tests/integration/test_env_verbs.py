@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import registry_desk as desk
 
 import provenote
-from provenote import cli
+from provenote import cli, workspace
 from provenote.commands.tree import Context, load_verb
-from provenote.environments import uv
+from provenote.environments import uv, watch
 from provenote.errors import Refused, UsageError, WorldError
 from provenote.tracking import environment
 from provenote.view import Line, Table, View
@@ -55,6 +59,75 @@ def table(view: View) -> list[list[str]]:
     return [
         [cell.text for cell in row] for part in view.parts if isinstance(part, Table) for row in part.rows
     ]
+
+
+# ---------------------------------------------------------------------- check
+
+
+def test_a_model_is_held_against_the_environment_that_uses_it(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from provenote.registry import recorded
+    from provenote.tracking import imports
+
+    # As trained: another pytest than here, the same pluggy, something that is not here at all.
+    here = environment.lock()
+    text = f"{here.text}gone==1.0\n".replace("\npytest==", "\npytest==1!")
+    packages = environment.packages(text)
+    then = environment.Lock(text, hashlib.sha256(text.encode()).hexdigest(), "3", packages, here.places)
+    desk.solo()
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "lock", lambda *_: then)
+        patch.setattr(imports, "imported", lambda *_: ("gone", "pluggy", "pytest"))
+        run = desk.run_with_model()
+    desk.promote()
+    view = ask("env check", "churn@production")
+    found = {one["name"]: one for one in view.data["findings"]}
+    changes = {name: one["evidence"]["change"] for name, one in found.items() if name.startswith("package/")}
+    assert changes == {"package/gone": "missing", "package/pluggy": "same", "package/pytest": "major"}
+    assert (view.data["outcome"], view.status, view.data["subject"]["model"]) == ("failed", 1, "churn")
+    assert [row[0] for row in table(view)] == ["gone", "pytest"]
+    assert len(table(ask("env check", "churn@v1.0.0", all=True))) == 4
+    for reference in ("churn", f"churn@{run}"):
+        assert recorded.find(workspace.find(), reference).commit == view.data["subject"]["commit"]
+    # Whoever loads it is told so in one line, and a timer tells it, too.
+    with pytest.warns(watch.EnvironmentWarning, match="churn@v1.0.0 was trained in.*gone 1.0, missing"):
+        provenote.load("churn")
+    with pytest.warns(watch.EnvironmentWarning, match=f"env check churn@{run}"):
+        provenote.load("churn", run=run)
+    (repo / "provenote.rules.yaml").write_text("rules: {}\n")
+    said = [part.text for part in ask("tick").parts if isinstance(part, Line)]
+    assert len(said) == 1 and said[0].startswith("churn@production was trained in another environment")
+    # An edited file of an imported package; everything else is as it was.
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "imported", lambda *_: ("pluggy",))
+        same = desk.run_with_model(name="twin")
+    assert ask("env check", "twin").status == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        provenote.load("twin", run=same)
+    place = Path(here.places["pluggy"])
+    copied = repo.parent / "site" / place.name
+    shutil.copytree(place, copied)
+    shutil.copytree(place.parent / "pluggy", copied.parent / "pluggy")
+    with (copied.parent / "pluggy" / "_hooks.py").open("a") as file:
+        file.write("# edited\n")
+    edited = dataclasses.replace(here, places={**here.places, "pluggy": str(copied)})
+    monkeypatch.setattr(environment, "lock", lambda *_: edited)
+    assert cli.main(["env", "check", "twin"]) == 1
+    out = capsys.readouterr().out
+    assert "edited" in out and "pluggy/_hooks.py" in out
+    for reference, why in (
+        ("churn@v9.0.0", "no version v9.0.0 of churn here.*v1.0.0"),
+        ("churn@", "says no version"),
+        ("nobody", "no finished run kept a model 'nobody'.*churn, twin"),
+        (f"churn@{same}", "kept no model 'churn'"),
+        ("<b>", "is no model name"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            ask("env check", reference)
+    with pytest.raises(Refused):
+        ask("env check", "churn@nowhere")
 
 
 # ---------------------------------------------------------------------- look

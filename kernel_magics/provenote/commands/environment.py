@@ -48,6 +48,29 @@ def env_diff(context: Context, a: str, b: str | None = None) -> View:
     )
 
 
+@verb("env check")
+def env_check(context: Context, model: str, *, all: bool = False) -> View:
+    """Hold this Python against the environment that a model was trained in, and look for known weaknesses.
+
+    Packages that the training imported fail when they are another major or minor version here, are missing
+    or were edited; every file of them is hashed. What was not imported is told. Exit status: 0 nothing
+    counts, 1 something does, 3 it cannot be judged.
+
+    Parameters
+    ----------
+    model : str
+        The model: `NAME`, `NAME@v1.2.3`, `NAME@production`, or `NAME@RUN`.
+    all : bool
+        Also what is the same.
+    """
+    from provenote.environments import check_page, watch
+    from provenote.registry import recorded
+
+    found = recorded.find(context.workspace, model)
+    verdict = watch.against(context.workspace, found.subject(), found.commit, found.document)
+    return check_page.view(verdict, found.reference, everything=all)
+
+
 @verb("env create")
 def env_create(
     context: Context,

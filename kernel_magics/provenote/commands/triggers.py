@@ -9,6 +9,7 @@ from provenote.view import Cell, Column, Line, Mark, Role, Table, Text, View, sa
 
 if TYPE_CHECKING:
     from provenote.triggers.ticking import Looked
+    from provenote.workspace import Workspace
 
 _MARKS: dict[str, Mark] = {
     "fired": "ok",
@@ -62,7 +63,20 @@ def tick(context: Context, *, wait: bool = False, dry_run: bool = False) -> View
     )
     notes = [Line(f"{one.rule}: {one.error.line}", "failed", "error") for one in looked if one.error]
     notes += [Line(f"{one.rule}: {_SAYS[one.state]}", "") for one in looked if _SAYS.get(one.state)]
+    notes += [Line(told, "warn", "warn") for told in _environments(context.workspace)]
     return View([table, *notes], [one.to_json() for one in looked], status=_status(looked))
+
+
+def _environments(workspace: Workspace) -> list[str]:
+    """Say which models that hold a stage were trained in another environment than this."""
+    from provenote.environments import watch
+    from provenote.registry import recorded
+
+    lines = (
+        watch.in_passing(workspace, one.reference, one.commit, one.document)
+        for one in recorded.holders(workspace)
+    )
+    return [line for line in lines if line]
 
 
 def _state(one: Looked) -> str:

@@ -158,12 +158,14 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
 def _imported(run: ActiveRun, recorder: JobRecorder, lock: Lock) -> dict[str, Any]:
     """Return the packages that the notebook imported: where its kernel told none, those its cells name."""
     from provenote.stores import live
-    from provenote.tracking import imports
+    from provenote.tracking import builds, environment, imports
 
     if recorder.executed is None or "imported" in live.read_events(run.folder).extra:
         return {}
     sources = [notebooks.text(cell) for cell in recorder.executed["cells"] if cell["cell_type"] == "code"]
-    return {"imported": list(imports.named(sources, lock, run.workspace.home))}
+    names, home = imports.named(sources, lock, run.workspace.home), run.workspace.home
+    own = lock.sha256 == environment.lock().sha256
+    return {"imported": list(names), **({"builds": builds.of(names, lock, home)} if own else {})}
 
 
 def _source(top: Path, path: Path, spec: JobSpec) -> Notebook:

@@ -2,18 +2,20 @@
 
 Order: pinned root, history of the ledger, policies, signatures, the release that holds the stage, the run's
 record, the SHA-256 of the bytes, the types that the signed request trusts and the policy allows. Only then is
-anything parsed, and it is the bytes that were hashed.
+anything parsed, and it is the bytes that were hashed. Another environment than the training had is warned of.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from provenote.errors import Refused, UsageError
+from provenote.errors import ProvenoteError, Refused, UsageError
 from provenote.registry import model_bytes, names, reading, reviewed
 from provenote.registry.releases import Release
 from provenote.workspace import Workspace, find
@@ -72,7 +74,11 @@ def load(
     if registry.log.policy.demo:
         told = f"{release.subject.reference} was approved with a demonstration's throw-away key"
         warnings.warn(told, DemoWarning, stacklevel=2)
-    return opened(registry, release)
+    made = opened(registry, release)
+    subject = release.subject
+    document = {**model_bytes.document(workspace, subject.commit, subject.path), "overlay": subject.path}
+    _compare_environment(workspace, subject.reference, subject.commit, document, 3)
+    return made
 
 
 def _kept(workspace: Workspace, name: str, run: str, trusted: Iterable[str]) -> object:
@@ -91,7 +97,22 @@ def _kept(workspace: Workspace, name: str, run: str, trusted: Iterable[str]) -> 
         there = f"Its models: {', '.join(models)}" if models else "Keep one: `run.log_model(model, name)`"
         raise UsageError(f"the run {row.name} kept no model {name!r}", there)
     artifact = model_bytes.Artifact.read(kept[name])
-    return _made(workspace, artifact, (*NUMERIC, *trusted), f"{name} of {row.name}")
+    made = _made(workspace, artifact, (*NUMERIC, *trusted), f"{name} of {row.name}")
+    document = index.document(workspace, row.commit)
+    _compare_environment(workspace, f"{name}@{row.name}", row.commit, document, 4)
+    return made
+
+
+def _compare_environment(
+    workspace: Workspace, reference: str, commit: str, document: Mapping[str, Any], level: int
+) -> None:
+    """Warn where this process has other packages than the training had; that is no reason to refuse."""
+    from provenote.environments import watch
+
+    with contextlib.suppress(ProvenoteError, OSError, ValueError):  # what is not known is told by `env check`
+        told = watch.at_load(workspace, reference, commit, document)
+        if told:
+            warnings.warn(told, watch.EnvironmentWarning, stacklevel=level)
 
 
 def opened(registry: reading.Registry, release: Release) -> object:

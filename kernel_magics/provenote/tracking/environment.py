@@ -5,7 +5,8 @@
 - The text of a lock depends on what is installed alone, so equal environments have equal locks and
   one file is kept for each (`keep`). It is a requirements file that pip reads.
 - `facts` are settings that a lock cannot hold: thread counts, hash seed, GPU driver.
-- Which of the packages a process really imported: `provenote.tracking.imports`.
+- Which of the packages a process really imported: `provenote.tracking.imports`; which builds of them:
+  `provenote.tracking.builds`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,15 @@ class Lock:
         Version of Python, as ``3.11.7``.
     packages : mapping of str to str
         Version of each distribution by its normalized name (PEP 503).
+    places : mapping of str to str
+        Where the metadata of each lies on this machine; no part of the text.
     """
 
     text: str
     sha256: str
     python: str
     packages: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def facts(*, libraries: bool = False) -> dict[str, Any]:
     -------
     dict
         ``platform`` (system, release and machine), ``cpus`` this process may use, ``threads`` (the
-        thread variables that are set), ``blas`` (library and threads of each), ``hash_seed``
+        thread variables that are set), ``libc``, ``blas`` (as `blas` gives it), ``hash_seed``
         (``random`` or the fixed number), and ``gpu_driver`` where an NVIDIA driver is loaded.
     """
     system = os.uname()
@@ -136,12 +140,11 @@ def facts(*, libraries: bool = False) -> dict[str, Any]:
         "threads": {name: os.environ[name] for name in _THREADS if name in os.environ},
         "hash_seed": os.environ.get("PYTHONHASHSEED", "random") if sys.flags.hash_randomization else "0",
     }
-    pools = sys.modules.get("threadpoolctl")
-    if libraries and pools is not None:
-        found["blas"] = [
-            {"library": pool["internal_api"], "threads": pool["num_threads"]}
-            for pool in pools.threadpool_info()
-        ]
+    libc = _libc()
+    if libc:
+        found["libc"] = libc
+    if libraries and (pools := blas()):
+        found["blas"] = pools
     try:
         with open(_GPU_DRIVER, encoding="utf-8") as file:
             first = file.readline()
@@ -150,6 +153,30 @@ def facts(*, libraries: bool = False) -> dict[str, Any]:
     version = re.search(r"\s(\d+(?:\.\d+)+)\s", first)
     found["gpu_driver"] = version[1] if version else first.strip()
     return found
+
+
+def blas() -> list[dict[str, Any]]:
+    """Return the BLAS and OpenMP libraries that are loaded, where threadpoolctl has been imported.
+
+    Returns
+    -------
+    list of dict
+        ``library``, its ``version`` where it tells it, and its ``threads``.
+    """
+    pools = sys.modules.get("threadpoolctl")
+    if pools is None:
+        return []
+    return [
+        {"library": pool["internal_api"], "version": pool.get("version"), "threads": pool["num_threads"]}
+        for pool in pools.threadpool_info()
+    ]
+
+
+def _libc() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (AttributeError, OSError, ValueError):
+        return ""
 
 
 def cpus() -> int:
@@ -204,11 +231,13 @@ def _changed(folder: str) -> int:
 def _lock(interpreter: Interpreter, folders: Iterable[str]) -> Lock:
     packages: dict[str, str] = {}
     lines: dict[str, str] = {}
+    places: dict[str, str] = {}
     for folder in folders:
         for name, version, path in distributions(folder):
             if name not in packages:  # the first on the search path is the one that is imported
                 packages[name] = version
                 lines[name] = f"{name}=={version}{_origin(path)}"
+                places[name] = path
     heading = (
         "# provenote environment 1\n"
         f"# python {interpreter.python} {interpreter.implementation}\n"
@@ -216,7 +245,7 @@ def _lock(interpreter: Interpreter, folders: Iterable[str]) -> Lock:
     )
     text = heading + "".join(f"{lines[name]}\n" for name in sorted(lines))
     ordered = {name: packages[name] for name in sorted(packages)}
-    return Lock(text, hashlib.sha256(text.encode()).hexdigest(), interpreter.python, ordered)
+    return Lock(text, hashlib.sha256(text.encode()).hexdigest(), interpreter.python, ordered, places)
 
 
 def distributions(folder: str) -> list[tuple[str, str, str]]:

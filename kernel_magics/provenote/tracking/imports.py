@@ -15,8 +15,10 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from provenote.tracking.environment import Lock, distributions, lock, normalized, this, write
+from provenote.tracking import builds
+from provenote.tracking.environment import Lock, blas, distributions, lock, normalized, this, write
 
 _tables: dict[str, dict[str, str]] = {}
 _seen: dict[tuple[int, str], tuple[str, ...]] = {}
@@ -57,6 +59,32 @@ def imported(locked: Lock, home: Path | None = None) -> tuple[str, ...]:
     _seen.clear()
     _seen[key] = tuple(sorted(found))
     return _seen[key]
+
+
+def told(locked: Lock, home: Path | None = None) -> dict[str, Any]:
+    """Return what a run keeps of its imports: the ``imported`` packages, their ``builds``, and ``blas``."""
+    names = imported(locked, home)
+    found = {"imported": list(names), "builds": builds.of(names, locked, home)}
+    pools = blas()
+    return {**found, "blas": pools} if pools else found
+
+
+def loaded(locked: Lock, home: Path | None = None) -> dict[str, str]:
+    """Return the files of all loaded modules that belong to an installed package: its name by file."""
+    table: dict[str, str] = {}
+    found = {}
+    for module in list(sys.modules):
+        file = getattr(sys.modules.get(module), "__file__", None)
+        top = module.partition(".")[0]
+        if not file or top in sys.stdlib_module_names:
+            continue
+        name = normalized(top)
+        if name not in locked.packages:
+            table = table or _providers(locked, home)
+            name = table.get(top, "")
+        if name in locked.packages:
+            found[file] = name
+    return found
 
 
 def named(sources: Iterable[str], locked: Lock, home: Path | None = None) -> tuple[str, ...]:

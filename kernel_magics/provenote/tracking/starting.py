@@ -149,11 +149,7 @@ def _activate(
     sampler.start()
     run.at_end(lambda: run.record({"resources": sampler.stop()}))
     if not supervised:
-        run.at_end(
-            lambda: run.record(
-                {"extra": {"imported": list(imports.imported(environment.lock(), run.workspace.home))}}
-            )
-        )
+        run.at_end(lambda: run.record({"extra": imports.told(environment.lock(), run.workspace.home)}))
     if settings.autolog:
         from provenote.tracking import autolog
 
