@@ -7,7 +7,6 @@ The line ``made`` is a digest of the other lines: it tells whether people edited
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -403,8 +402,16 @@ def number(value: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    made = json.dumps(text, ensure_ascii=False)
-    return made if text.isprintable() else json.dumps(text)
+    """Quote a text as YAML does; what does not print is escaped (beyond 16 bits not as JSON does)."""
+    made = []
+    for char in text:
+        if char in '"\\':
+            made.append("\\" + char)
+        elif char.isprintable():
+            made.append(char)
+        else:
+            made.append(f"\\U{ord(char):08X}")
+    return '"' + "".join(made) + '"'
 
 
 def scalar(value: Any) -> Scalar | None:

@@ -100,13 +100,14 @@ def _compare(node: Compare, left: Any, right: Any) -> Any:
     from pyarrow import compute
 
     left, right = _alike(left, right), _alike(right, left)
-    found = compute.call_function(_COMPARE[node.sign], [left, right])
     fractions = any(pyarrow.types.is_floating(side.type) for side in (left, right))
+    if fractions and _number(left.type) and _number(right.type):
+        left, right = (compute.cast(side, pyarrow.float64(), safe=False) for side in (left, right))
+    found = compute.call_function(_COMPARE[node.sign], [left, right])
     if not fractions or not (_number(left.type) and _number(right.type)):
         return found
     computed = isinstance(node.left, Arithmetic) or isinstance(node.right, Arithmetic)
     if node.sign in ("==", "!=") or computed:
-        left, right = (compute.cast(side, pyarrow.float64(), safe=False) for side in (left, right))
         size = compute.max_element_wise(compute.abs(left), compute.abs(right), skip_nulls=False)
         near = compute.less_equal(
             compute.abs(compute.subtract(left, right)), compute.multiply(size, pyarrow.scalar(CLOSE))
