@@ -130,3 +130,18 @@ def test_a_terminal_shows_the_same_in_words() -> None:
     assert "\x1b" not in text and "\u202e" not in text
     assert "  - old\n" in text and "  + <script>" in text and "B two  no picture" in text
     assert "\x1b[32m  + " in terminal.render(View(PARTS), color=True)
+
+
+def test_many_lines_that_come_again_are_not_matched_for_minutes() -> None:
+    old, new = ["a", "b"] * 2_000, ["a", "c"] * 2_000
+    assert texts.opcodes(["same", *old], ["same", *new]) == [
+        ("equal", 0, 2, 0, 2),
+        ("replace", 2, 4001, 2, 4001),
+    ]
+    few = texts.opcodes(["a", "b"] * 40, ["a", "c"] * 40)
+    assert sum(i2 - i1 for tag, i1, i2, _, _ in few if tag == "equal") == 40
+
+
+def test_long_lines_of_words_that_come_again_are_marked_as_a_whole() -> None:
+    gone, come = texts.spans("x = " + "a b " * 1_000, "x = " + "a c " * 1_000)
+    assert gone == () and come == ()

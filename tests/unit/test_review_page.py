@@ -226,6 +226,7 @@ def test_a_table_is_read_only_where_its_words_are_all_of_it():
     assert page_tables.read(plain) == [("", "value"), ("a", "1.5"), ("b", "2.0")]
     assert page_tables.read("<table><tr><td>1</td></tr></table>" * 2) is None
     assert page_tables.read("<p>first</p><table><tr><td>1</td></tr></table>") is None
+    assert page_tables.read("<table><tr><td>1</td></tr></table><p>it failed</p>") is None
     assert page_tables.read("<table><tr><td colspan=2>1</td></tr></table>") is None
     assert (
         page_tables.read("<table><tr><td>1</td></tr><tr></tr><tr><td>1</td><td>2</td></tr></table>") is None

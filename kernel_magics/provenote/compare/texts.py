@@ -23,15 +23,15 @@ LINES = 200
 WIDTH = 400
 """Characters shown of one line."""
 WORK = 4_000_000
-"""Lines of the one times lines of the other that are matched; beyond, the middle counts as replaced."""
+"""Pairs of equal lines times lines that are matched; beyond, the middle counts as replaced."""
 
 
 BESIDE = 60
 """Lines of a text up to which it is set whole beside the other."""
 LIKE = 0.4
 """The share of words that two lines must have in common to be forms of one line."""
-WORDS = 250_000
-"""Words of the one line times words of the other that are matched; beyond, the middle counts as replaced."""
+WORDS = 100_000
+"""The same for the words of two lines."""
 _WORD = re.compile(r"\w+|\s+|.", re.S)
 DEPTH = 100
 """Stretches within stretches in which unique lines are looked for."""
@@ -66,7 +66,7 @@ def _match(
     tail = 0
     while i1 < i2 and j1 < j2 and old[i2 - 1] == new[j2 - 1]:
         i2, j2, tail = i2 - 1, j2 - 1, tail + 1
-    if i1 < i2 and j1 < j2:
+    if i1 < i2 and j1 < j2 and not set(old[i1:i2]).isdisjoint(new[j1:j2]):  # else nothing is to be matched
         anchors = _anchors(old, new, i1, i2, j1, j2) if depth < DEPTH else []
         if anchors:
             for i, j in anchors:
@@ -74,11 +74,17 @@ def _match(
                 equal.append((i, j))
                 i1, j1 = i + 1, j + 1
             _match(old, new, i1, i2, j1, j2, equal, depth + 1)
-        elif (i2 - i1) * (j2 - j1) <= WORK:
+        elif _work(old[i1:i2], new[j1:j2]) <= WORK:
             matcher = SequenceMatcher(None, old[i1:i2], new[j1:j2], autojunk=False)
             for block in matcher.get_matching_blocks():
                 equal += [(i1 + block.a + k, j1 + block.b + k) for k in range(block.size)]
     equal += [(i2 + k, j2 + k) for k in range(tail)]
+
+
+def _work(old: Sequence[str], new: Sequence[str]) -> int:
+    """Estimate what matching takes: each stretch found goes over all pairs of equal lines again."""
+    left, right = Counter(old), Counter(new)
+    return sum(count * right[line] for line, count in left.items()) * min(len(old), len(new))
 
 
 def _anchors(
@@ -230,8 +236,9 @@ def spans(old: str, new: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[
     head, tail = _same_ends(*words)
     inner = [side[head : len(side) - tail] for side in words]
     codes = [("replace", 0, len(inner[0]), 0, len(inner[1]))]
-    if 1 < len(inner[0]) * len(inner[1]) <= WORDS:  # else nothing is to be matched, or it would take too long
-        matcher = SequenceMatcher(None, inner[0], inner[1], autojunk=False)
+    told = [[word for word in side if not word.isspace()] for side in inner]
+    if len(inner[0]) * len(inner[1]) > 1 and _work(*told) <= WORDS:  # else there is nothing, or far too much
+        matcher = SequenceMatcher(str.isspace, inner[0], inner[1], autojunk=False)
         codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
     gone = sum(i2 - i1 + j2 - j1 for _, i1, i2, j1, j2 in codes)
     many = len(words[0]) + len(words[1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provenote.compare.notebooks import NotebookCell, Output
 from provenote.compare.numbers import counted, size
@@ -17,7 +17,7 @@ from provenote.render import html
 from provenote.reviews import page_tables, page_threads, pairing
 from provenote.reviews.page_lines import Hung, said, source
 from provenote.reviews.page_pictures import Room, picture
-from provenote.reviews.pairing import Cells, Outputs
+from provenote.reviews.pairing import Cells, Marks, Outputs
 from provenote.reviews.threads import Thread
 
 _WORDS = {word: word for word in ("stdout", "stderr", "error", "picture", "result")}
@@ -47,6 +47,8 @@ class Sheet:
         For pictures.
     prefix : str
         What the page's own names begin with; empty for none.
+    marks : Marks
+        What all its texts may spend on comparing words.
     """
 
     base: Sequence[NotebookCell] | None
@@ -54,6 +56,7 @@ class Sheet:
     threads: dict[int, list[Numbered]]
     room: Room
     prefix: str = ""
+    marks: Marks = field(default_factory=Marks)
 
     def old(self, place: int | None) -> NotebookCell | None:
         """Return a cell of the base."""
@@ -80,6 +83,7 @@ class Sheet:
         return Hung(
             {line: self.cards(there) for line, there in lines.items()},
             {line: self.badges(there) for line, there in lines.items()},
+            self.marks,
         )
 
 
@@ -233,7 +237,8 @@ def _output(
         )
         return _headed(sheet, words, threads) + f'<div class="pn-rp">{left}{right}</div>'
     tables = [_table(before), _table(after)]
-    if all((table is None) == (side is None) for table, side in zip(tables, (before, after), strict=True)):
+    sides = zip(tables, (before, after), strict=True)
+    if tables[0] != tables[1] and all((table is None) == (side is None) for table, side in sides):
         return _headed(sheet, words, threads) + page_tables.beside(*tables)
     lines, whole = _by_line(after, threads)
     texts = [side.text if side is not None else "" for side in (before, after)]

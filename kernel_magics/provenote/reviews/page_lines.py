@@ -13,7 +13,7 @@ from provenote.compare.numbers import counted
 from provenote.compare.texts import CONTEXT, WIDTH
 from provenote.render import html
 from provenote.reviews import pairing
-from provenote.reviews.pairing import Gap, Twin
+from provenote.reviews.pairing import Gap, Marks, Twin
 
 CODE, CODE_WIDTH = 5_000, 10_000
 """Lines shown of a source, and characters of one line: what a review hides nobody has reviewed."""
@@ -23,7 +23,7 @@ SAID = 100
 
 @dataclass(frozen=True, slots=True)
 class Hung:
-    """What hangs beside the lines of one text.
+    """What hangs beside the lines of one text, and what its marks may cost.
 
     Parameters
     ----------
@@ -31,10 +31,13 @@ class Hung:
         Line of the head, from 0, to the HTML of its threads.
     badges : mapping of int to str
         The same to the numbers of those threads, set behind the line.
+    marks : Marks, optional
+        What the page may still spend on comparing words.
     """
 
     cards: Mapping[int, str] = field(default_factory=dict)
     badges: Mapping[int, str] = field(default_factory=dict)
+    marks: Marks | None = None
 
 
 def source(
@@ -63,7 +66,9 @@ def _diff(
 ) -> str:
     hung = hung or Hung()
     keep = set(hung.cards)
-    found = pairing.twins(old or "", new or "", keep=keep, context=context, most=most, width=width)
+    found = pairing.twins(
+        old or "", new or "", keep=keep, context=context, most=most, width=width, marks=hung.marks
+    )
     return block(found, hung, alone=old is None)
 
 

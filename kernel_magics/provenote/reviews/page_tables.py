@@ -21,6 +21,7 @@ LONGEST = 400_000
 COLUMNS = 40
 _TABLE = re.compile(r"<(/?)table\b[^<>]{0,400}>", re.I)
 _PIECE = re.compile(r"<(/?)(tr|td|th)\b([^<>]{0,400})>", re.I)
+_SHAPE = re.compile(r"\b\d{1,9} rows × \d{1,9} columns")  # as pandas says below a table that it cuts
 _SPAN = re.compile(r"(?:row|col)span\s{0,9}=\s{0,9}[\"']?0*([2-9]|1\d)", re.I)
 
 Rows = list[tuple[str, ...]]
@@ -39,8 +40,9 @@ def read(markup: str) -> Rows | None:
     marks = list(_TABLE.finditer(markup))
     if [mark[1] for mark in marks] != ["", "/"]:
         return None
-    if untagged(markup[: marks[0].start()]).strip() or len(untagged(markup[marks[1].end() :]).strip()) > 80:
-        return None  # words beside the table would be lost; pandas says its shape behind it
+    around = untagged(markup[: marks[0].start()]) + untagged(markup[marks[1].end() :])
+    if _SHAPE.sub("", around, count=1).strip():
+        return None  # these words would be lost
     rows: Rows = []
     row: list[str] | None = None
     body = markup[marks[0].end() : marks[1].start()]

@@ -117,8 +117,8 @@ def suggestion(one: Suggestion, where: Place, cells: Sequence[NotebookCell]) -> 
     )
     by = "" if one.known else ' <span class="pn-warn">key not known here</span>'
     if found is None:
-        why = f"suggested source by {html.text(one.by, 60)}; the cell has changed since"
-        return f'<div class="pn-ts"><div class="pn-tu">{why}{by}</div>{source(None, one.source)}</div>'
+        why = f"suggested source by {html.text(one.by, 60)}; the cell has changed since{by}"
+        return f'<details class="pn-ts"><summary>{why}</summary>{source(None, one.source)}</details>'
     why = f"suggested change by {html.text(one.by, 60)}"
     changed = source(found.source, one.source, context=1)
     return f'<div class="pn-ts"><div class="pn-tu">{why}{by}</div>{changed}</div>'

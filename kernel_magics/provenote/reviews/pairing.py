@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Literal
 
 from provenote.compare.cells import Aligned, Notebooks, match
@@ -19,7 +20,10 @@ PAIRED = 600
 """Lines of the one times lines of the other among which those that are alike are looked for."""
 MARKED = 60
 """Pairs of lines of one text whose words are compared: enough to see how it differs, and quick."""
+MARKS = 30_000_000
+"""What one page spends on comparing words: the lengths of two lines, multiplied, of all that are compared."""
 
+Row = tuple[int | None, int | None, bool]
 Sign = Literal["=", "-", "+", "~"]
 
 
@@ -46,6 +50,18 @@ class Twin:
     sign: Sign
     gone: tuple[tuple[int, int], ...] = ()
     come: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass
+class Marks:
+    """What may still be spent on comparing words: a notebook made to be slow loses its marks."""
+
+    left: int = MARKS
+
+    def take(self, left: str, right: str) -> bool:
+        """Take what two lines cost, unless nothing is left."""
+        self.left -= len(left) * len(right)
+        return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,7 @@ def twins(
     context: int | None = CONTEXT,
     most: int = LINES,
     width: int = WIDTH,
+    marks: Marks | None = None,
 ) -> list[Twin | Gap]:
     """Lay the lines of two texts beside each other.
 
@@ -139,9 +156,11 @@ def twins(
         Lines shown; what is beyond is counted, but for kept lines.
     width : int
         Characters shown of a line.
+    marks : Marks, optional
+        What may be spent on comparing words.
     """
     before, after = lines_of(old), lines_of(new)
-    rows = list(_rows(before, after))
+    rows = _rows(before, after)
     near: set[int] = set(range(len(rows))) if context is None else set()
     if context is not None:
         for place, (_, j, same) in enumerate(rows):
@@ -152,53 +171,44 @@ def twins(
         if len(shown) < most or rows[place][1] in keep:
             shown.append(place)
     made: list[Twin | Gap] = []
-    at = marked = 0
+    marks, marked, at = marks or Marks(), 0, 0
     for place in [*shown, len(rows)]:
         if place > at:
             left_out = rows[at:place]
-            if len(left_out) == 1 and left_out[0][2]:  # it takes no more room than saying that it is there
-                made.append(_twin(before, after, *left_out[0], width, mark=False))
+            i, j, alike = left_out[0]
+            if len(left_out) == 1 and alike:  # it takes no more room than saying that it is there
+                made.append(_twin(before, after, i, j, True, width))
             else:
                 made.append(Gap(len(left_out), all(same for _, _, same in left_out)))
         if place < len(rows):
-            i, j, same = rows[place]
-            both = not same and i is not None and j is not None
-            made.append(_twin(before, after, i, j, same, width, mark=both and marked < MARKED))
-            marked += both
+            twin = _twin(before, after, *rows[place], width)
+            if twin.sign == "~" and marked < MARKED and marks.take(twin.left, twin.right):
+                gone, come = spans(twin.left, twin.right)
+                twin = replace(twin, gone=gone, come=come)
+                marked += 1
+            made.append(twin)
         at = place + 1
     return made
 
 
 def _twin(
-    before: Sequence[str],
-    after: Sequence[str],
-    i: int | None,
-    j: int | None,
-    same: bool,
-    width: int,
-    *,
-    mark: bool,
+    before: Sequence[str], after: Sequence[str], i: int | None, j: int | None, same: bool, width: int
 ) -> Twin:
     left = shortened(before[i], width) if i is not None else ""
     right = left if same else shortened(after[j], width) if j is not None else ""
-    if same:
-        return Twin(i, j, left, right, "=")
-    if i is None or j is None:
-        return Twin(i, j, left, right, "+" if i is None else "-")
-    return Twin(i, j, left, right, "~", *(spans(left, right) if mark else ((), ())))
+    return Twin(i, j, left, right, "=" if same else "+" if i is None else "-" if j is None else "~")
 
 
-def _rows(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int | None, int | None, bool]]:
-    """Yield the lines that stand beside each other, and whether they are the same."""
+def _rows(before: Sequence[str], after: Sequence[str]) -> list[Row]:
+    """Return the lines that stand beside each other, and whether they are the same."""
+    rows: list[Row] = []
     for tag, i1, i2, j1, j2 in opcodes(before, after):
-        if tag == "equal":
-            yield from ((i, j, True) for i, j in zip(range(i1, i2), range(j1, j2), strict=True))
-            continue
         if i2 - i1 == j2 - j1:
-            yield from ((i, j, False) for i, j in zip(range(i1, i2), range(j1, j2), strict=True))
+            rows += zip(range(i1, i2), range(j1, j2), repeat(tag == "equal"))
             continue
         for i, j in _alike(before[i1:i2], after[j1:j2]):
-            yield (None if i is None else i1 + i), (None if j is None else j1 + j), False
+            rows.append(((None if i is None else i1 + i), (None if j is None else j1 + j), False))
+    return rows
 
 
 def _alike(gone: Sequence[str], come: Sequence[str]) -> Iterator[tuple[int | None, int | None]]:
