@@ -300,6 +300,16 @@ def test_a_sweep_survives_a_killed_worker_and_brings_its_data(
     wait_for(lambda: not our_refs(project) and not cluster.attempts())
 
 
+def test_a_sweep_until_the_aim_gives_out_what_its_workers_take(project: Path, cluster: Cluster) -> None:
+    result = sweeps.sweep("t.ipynb", {"n": list(range(12))}, until="score >= 0", on=cluster.on)
+    assert result.sweep.exit_status == 0
+    assert "met the aim" in (result.sweep.state.reason or "")
+    states = [job.state.state for job in result.jobs]
+    begun = states.count("succeeded")
+    assert 1 <= begun <= 4, states  # two workers, each with its present job and perhaps the next
+    assert states.count("queued") == 12 - begun
+
+
 def test_a_killed_nanny_loses_no_job(project: Path, cluster: Cluster) -> None:
     mine = Background(lambda: run(cluster, n=5, seconds=3.0))
     job = wait_for(lambda: at_work(project, mine))
@@ -435,6 +445,7 @@ def test_a_failed_cell_is_told_as_it_is_here(project: Path, cluster: Cluster) ->
     document = index.document(workspace.find(), result.state.commit or "")
     assert document["status"] == "failed"
     assert document["job"]["id"] == result.id
+    assert document["job"]["hash_seed"] == os.environ.get("PYTHONHASHSEED", "0")  # not the nanny's
     assert document["baseline"] == git(project, "rev-parse", "HEAD")
     assert "new.py" in git(project, "ls-tree", "--name-only", result.state.commit or "")
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from provenote.jobs.state import JobState
 
 _LOOK_EVERY = 0.02  # seconds; a core that waits for its next job costs more than looking
+_FEW = 5  # jobs that are looked at so often; more of them, which a scheduler has, accordingly less
+_LOOK_AT_LEAST = 0.5  # seconds
 
 
 def axes(sweep: JobSpec) -> list[str]:
@@ -91,6 +93,7 @@ def _work(folder: JobFolder, sweep: JobSpec, executor: Executor, until: Until) -
     states: list[JobState] = []
     cancelled = False
     left = 0
+    room = getattr(executor, "room", None) if sweep.until else None
     while waiting or working:
         ended = len(states)
         if folder.cancel_asked() and not cancelled:
@@ -98,7 +101,7 @@ def _work(folder: JobFolder, sweep: JobSpec, executor: Executor, until: Until) -
             waiting.clear()
             for child in working:
                 executor.cancel(child)
-        while waiting and len(working) < sweep.parallel:
+        while waiting and len(working) < (min(sweep.parallel, max(1, room())) if room else sweep.parallel):
             child = executor.submit(waiting.pop(0))
             folder.append({"job": child, "is": "running"})
             working.append(child)
@@ -113,7 +116,7 @@ def _work(folder: JobFolder, sweep: JobSpec, executor: Executor, until: Until) -
             left = len(waiting)
             waiting.clear()
         if len(states) == ended:
-            time.sleep(_LOOK_EVERY)
+            time.sleep(min(_LOOK_AT_LEAST, _LOOK_EVERY * max(1, len(working) / _FEW)))
     outcome = _judge(states, len(sweep.jobs), cancelled)
     if outcome.state == "succeeded":
         outcome.reason = _stopped(until, left)

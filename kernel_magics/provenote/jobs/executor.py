@@ -17,7 +17,11 @@ GROUP = "provenote.executors"
 
 
 class Executor(Protocol):
-    """Runs jobs somewhere. All four methods may be called by any process, at any time."""
+    """Runs jobs somewhere. All four methods may be called by any process, at any time.
+
+    One that holds more jobs than it can run at once may also have ``room() -> int``, how many that is now: a
+    sweep that ends when one of its jobs has met the aim gives out no more than that.
+    """
 
     def submit(self, spec: JobSpec) -> str:
         """Start the job and return its id; one that runs or has succeeded is not started again."""

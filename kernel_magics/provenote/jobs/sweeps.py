@@ -103,7 +103,7 @@ def sweep(
         The notebook's namespace: values may then be expressions over it.
     max_parallel : int, optional
         How many jobs run at once; default: as many as there are cores for their threads; elsewhere as
-        many as there is room for.
+        many as there is room for, whatever the number of its workers becomes.
     metric : str, optional
         The metric whose best value so far the progress tells; its name says which way is better
         (`provenote.compare.numbers.direction`), lower when it says nothing.

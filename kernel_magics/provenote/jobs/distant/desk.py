@@ -88,6 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
     def follow() -> None:
         while heard := line.hear():
             message, lease = heard
+            if "room" in message:
+                dispatcher.mail.put(("room", line.answer))
+                continue
             dispatcher.mail.put(("job", (message["folder"], message["code"], lease, line.answer)))
         dispatcher.mail.put(("closed", None))
 

@@ -113,6 +113,8 @@ class Dispatcher:
     def _handle(self, word: str, what: Any) -> None:
         if word == "job":
             self._take(*what)
+        elif word == "room":
+            what({"room": sum(self._cluster.workers().values())})
         elif word == "event":
             self._note(what)
         elif word == "ended":

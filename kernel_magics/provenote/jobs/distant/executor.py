@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from provenote.workspace import Workspace
 
 _PATIENCE = 60.0  # seconds in which the dispatcher must have reached the scheduler
 _KNOCK = 10.0  # seconds in which the scheduler's port must open
+_ROOM_EVERY = 2.0  # seconds between two looks at how many workers there are
 
 
 class DaskExecutor:
@@ -60,6 +62,7 @@ class DaskExecutor:
         self._known: Remote | None = None
         self._dispatcher: socket.socket | None = None
         self._codes: dict[tuple[str, str], Code] = {}
+        self._room, self._looked = 0, -_ROOM_EVERY
 
     def submit(self, spec: JobSpec) -> str:
         """Start the job and return its id; one that runs or has succeeded is not started again.
@@ -99,6 +102,23 @@ class DaskExecutor:
         """Return what it printed, as far as it was told, from character ``start`` on."""
         return self._local.logs(job, start)
 
+    def room(self) -> int:
+        """Return how many jobs the cluster can run at once: the threads of its workers.
+
+        Raises
+        ------
+        UsageError, WorldError
+            As `submit`.
+        """
+        if time.monotonic() - self._looked >= _ROOM_EVERY:
+            if self._dispatcher is None:
+                self._check()
+                self._greet(self._start())
+            assert self._dispatcher is not None
+            self._room = self._say(self._dispatcher, {"room": True})["room"]
+            self._looked = time.monotonic()
+        return self._room
+
     def _ready(self, spec: JobSpec) -> tuple[socket.socket, Code]:
         """Return the dispatcher, and the code on the remote; the one starts while the other is pushed."""
         started = None
@@ -109,15 +129,23 @@ class DaskExecutor:
         try:
             if key not in self._codes:
                 self._codes[key] = codes.send(self._workspace, self._remote, spec)
-            if started is not None:
-                self._say(started, self._facts())
-                self._dispatcher = started
         except BaseException:
             if started is not None:
                 started.close()
             raise
+        if started is not None:
+            self._greet(started)
         assert self._dispatcher is not None
         return self._dispatcher, self._codes[key]
+
+    def _greet(self, started: socket.socket) -> None:
+        """Tell a dispatcher that has just started what it must know."""
+        try:
+            self._say(started, self._facts())
+        except BaseException:
+            started.close()
+            raise
+        self._dispatcher = started
 
     @property
     def _remote(self) -> Remote:
@@ -197,8 +225,10 @@ class DaskExecutor:
             "warm": config.load(self._workspace.dvc_root).warm_kernels,
         }
 
-    def _say(self, dispatcher: socket.socket, message: dict[str, Any], lease: int | None = None) -> None:
-        """Tell the dispatcher something and wait until it has taken it.
+    def _say(
+        self, dispatcher: socket.socket, message: dict[str, Any], lease: int | None = None
+    ) -> dict[str, Any]:
+        """Tell the dispatcher something, wait until it has taken it, and return its answer.
 
         Raises
         ------
@@ -217,10 +247,11 @@ class DaskExecutor:
         except OSError as error:
             log = self._workspace.home / "dask.log"
             raise WorldError(f"the jobs' dispatcher does not answer ({error})", f"See `{log}`") from error
-        said = json.loads(answer)
+        said: dict[str, Any] = json.loads(answer)
         if "kind" in said:
             kind = getattr(errors, said["kind"], WorldError)
             raise kind(said["what"], said["mend"])
+        return said
 
 
 def _at(spec: JobSpec, on: str) -> JobSpec:

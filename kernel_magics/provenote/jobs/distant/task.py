@@ -23,6 +23,7 @@ from provenote.jobs.spec import THREAD_VARIABLES
 _LOOK_EVERY = 0.2  # seconds between two looks at the job's files
 _CHUNK = 8_000  # characters of log told at once: the scheduler keeps a thousand events in memory
 
+_NANNYS_SEED = "6640"  # distributed/nanny.py
 _PATIENCE = 5.0  # seconds for an attempt to end that has given its verdict
 
 _running: dict[tuple[str, str], Started] = {}
@@ -110,16 +111,17 @@ def _threads(order: Mapping[str, Any], worker: Any) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without what is this worker's own, and with the hash seed of jobs.
+    """Return our environment without what is this worker's own, and with the hash seed that jobs have.
 
     Its own is what Dask's nanny gives to its workers: a single thread for BLAS and OpenMP, an allocator that
-    returns memory early and is slow, and the nanny's number. With them the workers of a host could not share
-    warm processes.
+    returns memory early and is slow, a hash seed, and the nanny's number. With them a job would not be what
+    it is here, and could not share warm processes.
     """
     import dask.config
 
     given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
     nannys = {**dict.fromkeys(THREAD_VARIABLES, "1"), **{name: str(value) for name, value in given.items()}}
+    nannys["PYTHONHASHSEED"] = _NANNYS_SEED
     kept = {
         name: value
         for name, value in os.environ.items()
