@@ -238,8 +238,8 @@ def paired(
     strict = 1 - (1 - level) / max(1, len(named))
     parts = []
     for title, rows in named:
-        left, right = _taken(holder, rows), _taken(challenger, rows)
-        own = None if blocks is None else np.unique(blocks[rows], return_inverse=True)[1].astype(np.int64)
+        left, right = taken(holder, rows), taken(challenger, rows)
+        own = None if blocks is None else bootstrap.renumbered(blocks[rows])
         parts.append(_part(title, left, right, name, greater, own, words, given, strict, fewest))
     return Paired(name, greater, given.of(whole.holder), words, whole, tuple(parts))
 
@@ -311,7 +311,8 @@ def _part(
     return Part(title, old, new, gain, *judge(gain, margin.of(old), block, fewest))
 
 
-def _taken(answers: Answers, rows: Any) -> Answers:
+def taken(answers: Answers, rows: Any) -> Answers:
+    """Return what was said about some of the rows, by their places."""
     features = answers.features
     return dataclasses.replace(
         answers,

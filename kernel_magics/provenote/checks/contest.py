@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provenote.checks import champion, leak, rows, subject
-from provenote.checks.champion import Paired, Word
+from provenote.checks.champion import Paired, Word, taken
 from provenote.checks.metrics import Answers
 from provenote.checks.rows import Labelled
-from provenote.checks.subject import Tested
+from provenote.checks.subject import Examined
 from provenote.checks.verdict import Finding, Verdict
 from provenote.data import tables
 from provenote.errors import UsageError
@@ -26,7 +26,7 @@ class Contest:
 
     Parameters
     ----------
-    holder, challenger : Tested
+    holder, challenger : Examined
     stage : str
         What the holder was asked for as.
     rows : Labelled
@@ -37,8 +37,8 @@ class Contest:
         Of each block with its first time, where rows have a time: for a picture.
     """
 
-    holder: Tested
-    challenger: Tested
+    holder: Examined
+    challenger: Examined
     stage: str
     rows: Labelled
     found: Paired | None
@@ -108,7 +108,7 @@ def against(
     return contest(workspace, holder, challenger, stage, labelled(workspace, challenger, choice), choice)
 
 
-def challenging(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> Tested:
+def challenging(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> Examined:
     """Load a challenger: a run's only model, or a model by its reference."""
     from provenote.stores import index
 
@@ -120,7 +120,7 @@ def challenging(workspace: Workspace, reference: str, trusted: Iterable[str] = (
     return subject.find(workspace, reference, trusted)
 
 
-def labelled(workspace: Workspace, tested: Tested, choice: Choice) -> Labelled:
+def labelled(workspace: Workspace, tested: Examined, choice: Choice) -> Labelled:
     """Read the rows that a choice means for a model.
 
     Raises
@@ -143,7 +143,7 @@ def labelled(workspace: Workspace, tested: Tested, choice: Choice) -> Labelled:
 
 
 def contest(
-    workspace: Workspace, holder: Tested, challenger: Tested, stage: str, asked: Labelled, choice: Choice
+    workspace: Workspace, holder: Examined, challenger: Examined, stage: str, asked: Labelled, choice: Choice
 ) -> Contest:
     """Compare two loaded models on rows."""
     about = {**challenger.subject(), "holder": holder.reference, "stage": stage, **asked.subject()}
@@ -192,7 +192,7 @@ def _tainted(finding: Finding, matters: bool) -> Finding:
     )
 
 
-def answers(tested: Tested, asked: Labelled) -> Answers:
+def answers(tested: Examined, asked: Labelled) -> Answers:
     """Ask a model about rows.
 
     Raises
@@ -232,14 +232,13 @@ def _gains(
         places = np.flatnonzero(blocks == block)
         values = []
         for one in (left, right):
-            part = dataclasses.replace(one, truth=np.asarray(one.truth)[places], said=one.said[places],
-                                       features=one.features.iloc[places])  # fmt: skip
+            part = taken(one, places)
             values.append(bootstrap.estimate(metrics.of(metric, part), draws=2).value)
         found.append((str(asked.times[places[0]].astype("datetime64[D]")), sign * (values[1] - values[0])))
     return found
 
 
-def _last_read(tested: Tested) -> str:
+def _last_read(tested: Examined) -> str:
     """Return the table that a model's run read last.
 
     Raises

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas
 
-    from provenote.checks.subject import Tested
+    from provenote.checks.subject import Examined
     from provenote.workspace import Workspace
 
 
@@ -30,7 +30,7 @@ def share_known(kept: Kept, features: pandas.DataFrame, answers: Any) -> float |
     return float(np.isin(asked, kept.traces).mean()) if len(asked) else None
 
 
-def of(workspace: Workspace, tested: Tested) -> Kept | None:
+def of(workspace: Workspace, tested: Examined) -> Kept | None:
     """Return what was kept beside a model: with its run, else at its first test here; None for nothing."""
     from provenote.registry import model_bytes
 
@@ -45,7 +45,7 @@ def of(workspace: Workspace, tested: Tested) -> Kept | None:
     return _read(content, "kept at its first test in this clone")
 
 
-def first(workspace: Workspace, tested: Tested, features: pandas.DataFrame) -> Kept | None:
+def first(workspace: Workspace, tested: Examined, features: pandas.DataFrame) -> Kept | None:
     """Keep golden rows of a model that has none, in this clone: what it said at its first test."""
     import os
 
@@ -60,7 +60,7 @@ def first(workspace: Workspace, tested: Tested, features: pandas.DataFrame) -> K
     return made
 
 
-def _beside(workspace: Workspace, tested: Tested) -> Path:
+def _beside(workspace: Workspace, tested: Examined) -> Path:
     return workspace.home / "golden" / f"{tested.sha256}.json"
 
 

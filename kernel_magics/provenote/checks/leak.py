@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from provenote.checks.rows import Labelled
-    from provenote.checks.subject import Tested
+    from provenote.checks.subject import Examined
     from provenote.workspace import Workspace
 
 NAME = "rows it has not seen"
@@ -23,7 +23,7 @@ _MEND = (
 )
 
 
-def unseen(workspace: Workspace, tested: Tested, asked: Labelled, name: str = NAME) -> Finding:
+def unseen(workspace: Workspace, tested: Examined, asked: Labelled, name: str = NAME) -> Finding:
     """Tell whether the rows of a test are among those that the model learned from.
 
     Known for sure where the model was logged with its rows. Else the versions of data that its run read are

@@ -22,7 +22,7 @@ _VERSION = re.compile(r"v?\d+\.\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Examined:
     """A model and what is known of it.
 
     Parameters
@@ -42,6 +42,8 @@ class Tested:
     document : mapping
         The run's record.
     artifact : Artifact or None
+    trusted : tuple of str
+        Full names of the types that its file was allowed to hold.
     """
 
     model: Any
@@ -53,6 +55,7 @@ class Tested:
     size: int = 0
     document: Mapping[str, Any] = field(default_factory=dict)
     artifact: Artifact | None = None
+    trusted: tuple[str, ...] = ()
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -66,7 +69,7 @@ class Tested:
         return {key: value for key, value in {**about, "sha256": self.sha256}.items() if value}
 
 
-def find(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> Tested:
+def find(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> Examined:
     """Find and load a model.
 
     Parameters
@@ -101,7 +104,7 @@ def find(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> T
     return of_stage(workspace, name, place)
 
 
-def of_stage(workspace: Workspace, name: str, stage: str) -> Tested:
+def of_stage(workspace: Workspace, name: str, stage: str) -> Examined:
     """Load the model that rightly holds a stage.
 
     Raises
@@ -116,7 +119,7 @@ def of_stage(workspace: Workspace, name: str, stage: str) -> Tested:
     subject = release.subject
     artifact = model_bytes.approved(workspace, subject)
     document = model_bytes.document(workspace, subject.commit, subject.path)
-    return Tested(
+    return Examined(
         predicts(load.opened(registry, release), subject.reference),
         name,
         subject.reference,
@@ -126,21 +129,24 @@ def of_stage(workspace: Workspace, name: str, stage: str) -> Tested:
         artifact.size,
         document,
         artifact,
+        tuple(subject.trusted),
     )
 
 
 def of_run(
     workspace: Workspace, name: str, row: Row, trusted: Iterable[str] = (), reference: str = ""
-) -> Tested:
+) -> Examined:
     """Load the model that a run kept: nobody approved it, only its bytes are checked."""
     from provenote.registry import load, model_bytes
+    from provenote.registry.known_types import NUMERIC
     from provenote.stores import index
 
+    trusted = tuple(trusted)
     made = load.load(name, run=row.id, trusted=trusted, folder=workspace.dvc_root)
     document = index.document(workspace, str(row.commit))
     artifact = model_bytes.Artifact.read(document["artifacts"][name])
     known = reference or f"{name}@{row.name}"
-    return Tested(
+    return Examined(
         predicts(made, known),
         name,
         known,
@@ -150,6 +156,7 @@ def of_run(
         artifact.size,
         document,
         artifact,
+        (*NUMERIC, *trusted),
     )
 
 
@@ -226,7 +233,7 @@ def _newest(workspace: Workspace, name: str) -> Row:
     return candidate.find(workspace, name).row
 
 
-def _version(workspace: Workspace, name: str, text: str, trusted: Iterable[str]) -> Tested:
+def _version(workspace: Workspace, name: str, text: str, trusted: Iterable[str]) -> Examined:
     """Load a version: its tag leads to the run, and where the ledger knows it, its bytes must be those."""
     from provenote.registry import reading, tags
     from provenote.registry.names import Version

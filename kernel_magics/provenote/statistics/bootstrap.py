@@ -112,7 +112,12 @@ def by_time(times: NDArray[Any], seconds: float) -> Labels:
         Length of a block.
     """
     past = (times.astype("datetime64[s]") - _MONDAY).astype(np.int64)
-    return np.unique(np.floor_divide(past, max(1, round(seconds))), return_inverse=True)[1].astype(np.int64)
+    return renumbered(np.floor_divide(past, max(1, round(seconds))))
+
+
+def renumbered(blocks: Labels) -> Labels:
+    """Return the blocks of some rows as numbers from 0 on, none left out."""
+    return np.unique(blocks, return_inverse=True)[1].astype(np.int64)
 
 
 def estimate(
