@@ -291,13 +291,16 @@ def _check_events(judged: Judged, added: Sequence[Change]) -> list[str]:
 def _check_release(judged: Judged, name: str) -> None:
     """Refuse a release that did not hold even with what its author had seen."""
     release = judged.state.releases.all.get(name) if judged.log.events[name].type == "release" else None
-    if release is None or not release.problems:
+    if release is None:
         return
-    own = [problem for problem in release.problems if problem.code in _KNOWABLE]
+    own: list[Problem] = []
+    if release.problems:
+        own += [problem for problem in release.problems if problem.code in _KNOWABLE]
     body = release.event.body
     if not body.get("rollback"):
         waived = WAIVED if body.get("override") else ()
-        own += [problem for problem in release.verdict.problems if problem.code not in waived]
+        if release.problems:
+            own += [problem for problem in release.verdict.problems if problem.code not in waived]
         if not waived:
             own += _objections(judged, release)
     if own:

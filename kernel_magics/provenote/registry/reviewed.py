@@ -73,14 +73,14 @@ class Opinion:
         if self.broken:
             return [self.broken]
         found = []
+        if self.wanted:
+            found.append(f"changes of the run's notebook are requested by {', '.join(self.wanted)}")
         if len(self.approved) < rule.notebooks:
             who = ", ".join(self.could) or "nobody is left who could"
             found.append(
                 f"{len(self.approved)} of {rule.notebooks} approvals of the run's notebook by the role "
                 f"{rule.role} ({who})"
             )
-        if self.wanted:
-            found.append(f"changes of the run's notebook are requested by {', '.join(self.wanted)}")
         if rule.no_open_threads and self.open_threads:
             count = "1 thread" if self.open_threads == 1 else f"{self.open_threads} threads"
             found.append(f"{count} about the run's notebook open")

@@ -14,7 +14,7 @@ from typing import Any
 from provenote.errors import Refused, UsageError
 from provenote.registry.names import visible
 from provenote.registry.signing import Confirm, NoPerson
-from provenote.reviews import anchors, assembling, desk, event, notebook_file, sources
+from provenote.reviews import anchors, desk, event, notebook_file, sources
 from provenote.reviews.anchors import Notebook
 from provenote.reviews.desk import Desk
 from provenote.reviews.threads import Suggestion, Version
@@ -385,14 +385,14 @@ def _not_twice(here: Desk, version: Version) -> None:
 
 def _not_repeated(here: Desk, name: str, version: Version, decision: str) -> None:
     mine = here.me.signer.public
-    votes = assembling.review(here.book, name, None).votes
+    votes = here.outline(name).votes
     for one in votes:
         if here.book.events[one.id].key == mine and one.decision == decision and not one.stale:
             raise UsageError(f"you said {decision} of {version.label} already")
 
 
 def _shown(here: Desk, name: str, version: Version, decision: str, why: str) -> str:
-    review = assembling.review(here.book, name, None)
+    review = here.outline(name)
     policy = here.people.registry.log.policy if here.people.registry else None
     opened = f"{len(review.open_threads)} open, {len(review.threads)} in all"
     pairs = [

@@ -11,7 +11,7 @@ from provenote.reviews.fold import Book
 from provenote.reviews.threads import Comment, Place, Review, Suggestion, Thread, Version, Vote
 
 
-def review(book: Book, name: str, notebook: Notebook | None) -> Review:
+def review(book: Book, name: str, notebook: Notebook | None, authors: frozenset[str] | None = None) -> Review:
     """Return a review as it stands.
 
     Parameters
@@ -21,6 +21,9 @@ def review(book: Book, name: str, notebook: Notebook | None) -> Review:
         Id of the event that started it.
     notebook : Notebook or None
         The version under review now; None when its bytes are not here: then nothing has a place.
+    authors : frozenset of str, optional
+        Who wrote the version under review, by name: their own approval approves nothing. By default who put
+        it under review.
     """
     start, current = book.events[name], book.current(name)
     head = current.version
@@ -40,7 +43,7 @@ def review(book: Book, name: str, notebook: Notebook | None) -> Review:
         started_by=book.author(start),
         threads=tuple(threads),
         votes=tuple(sorted(votes, key=lambda one: (one.at, one.by))),
-        state=_state(votes, bool(opened)),
+        state=_state(votes, bool(opened), authors or frozenset({book.author(current)})),
         known=book.known(start),
         at=start.at,
     )
@@ -53,11 +56,14 @@ def _base(book: Book, name: str, current: Event) -> Version | None:
     return event.base_of(book.events[name])
 
 
-def _state(votes: tuple[Vote, ...], opened: bool) -> Literal["open", "approved", "changes-requested"]:
+def _state(
+    votes: tuple[Vote, ...], opened: bool, authors: frozenset[str]
+) -> Literal["open", "approved", "changes-requested"]:
     counted = [one for one in votes if one.known and not one.stale]
     if any(one.decision == "request-changes" for one in counted):
         return "changes-requested"
-    return "approved" if counted and not opened else "open"
+    approved = any(one.by not in authors for one in counted)
+    return "approved" if approved and not opened else "open"
 
 
 def _vote(book: Book, item: Event, head: Version) -> Vote:

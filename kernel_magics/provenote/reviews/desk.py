@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from provenote.errors import Refused, UsageError, WorldError
+from provenote.git import command
 from provenote.registry.names import visible
 from provenote.reviews import anchors, assembling, event, fold, people, sources
 from provenote.reviews.anchors import Notebook
@@ -21,6 +23,7 @@ from provenote.stores.ledger import Ledger, Moved
 from provenote.workspace import Workspace
 
 TRIES = 20
+_AUTHOR = re.compile(rb"^author [^\n]*<([^<>\n]*)>", re.M)
 SHORTEST = 4
 """Fewest digits of an id that name a review or a thread."""
 
@@ -60,7 +63,29 @@ class Desk:
 
     def review(self, name: str) -> Review:
         """Return a review with the places of its threads."""
-        return assembling.review(self.book, name, self.notebook(name))
+        return assembling.review(self.book, name, self.notebook(name), self.authors.get(name))
+
+    def outline(self, name: str) -> Review:
+        """Return a review without the places of its threads, which takes no notebook."""
+        return assembling.review(self.book, name, None, self.authors.get(name))
+
+    @cached_property
+    def authors(self) -> dict[str, frozenset[str]]:
+        """Who wrote the version under review of each review, as far as the policy knows their address."""
+        registry = self.people.registry
+        if registry is None:
+            return {}
+        named: dict[str, set[str]] = {}
+        for person in registry.log.policy.people.values():
+            named.setdefault(person.email, set()).add(person.name)
+        names = list(self.book.reviews)
+        commits = [version.commit for name in names if (version := self.book.current(name).version)]
+        found = {}
+        for name, content in zip(names, command.blobs(self.workspace.top, commits), strict=True):
+            mail = _AUTHOR.search(content or b"")
+            if mail and mail[1] and (who := named.get(mail[1].decode(errors="replace"))):
+                found[name] = frozenset(who)
+        return found
 
     def notebook(self, name: str) -> Notebook | None:
         """Return the notebook under review now, None when this clone has not its commit."""
@@ -142,7 +167,7 @@ class Desk:
         return next(one for one in self.review(review).threads if one.id == thread)
 
     def _goes_on(self, name: str) -> bool:
-        return assembling.review(self.book, name, None).state != "approved"
+        return self.outline(name).state != "approved"
 
     def _title(self, name: str) -> str:
         return self.book.events[name].text("title")

@@ -1,7 +1,9 @@
 """Who is who in reviews: keys that the policy knows, that Git's allowed signers name, and one's own.
 
-With a trusted ledger its policies alone say whose key it is, those of former members too. Without one, Git's
-``gpg.ssh.allowedSignersFile`` and this machine's own keys do: whoever else signs is shown as unknown.
+With a trusted ledger its policies alone say whose key it is, those of former members too. Where there is no
+ledger, Git's ``gpg.ssh.allowedSignersFile`` and this machine's own keys do. Where there is one that is not
+trusted (no root is pinned, or it does not hold), nobody is known and nothing can be said: nothing else may
+stand in for a policy.
 """
 
 from __future__ import annotations
@@ -35,11 +37,14 @@ class People:
         The governance that says so; None: there is none that is trusted here.
     note : str
         What to tell about how people are known.
+    untrusted : Refused or None
+        Why the ledger that is there is not trusted.
     """
 
     known: Mapping[PublicKey, str]
     registry: Registry | None
     note: str
+    untrusted: Refused | None = None
 
     def who(self, key: PublicKey) -> str | None:
         """Return whose key it is, None for one that nobody here knows."""
@@ -78,8 +83,8 @@ def read(workspace: Workspace) -> People:
         return People({**_allowed(workspace), **_own(workspace)}, None, note)
     try:
         registry = reading.read(workspace)
-    except Refused as error:  # nothing else may stand in for a policy that does not hold
-        return People(_own(workspace), None, f"only your own keys are known: {error.line}")
+    except Refused as error:
+        return People({}, None, f"nobody is known: {error.line}", error)
     known: dict[PublicKey, str] = {}
     for policy in registry.log.policies:
         known |= {key: person.name for person in policy.people.values() for key in person.keys}
@@ -94,8 +99,10 @@ def me(workspace: Workspace, people: People) -> Author:
     Raises
     ------
     Refused
-        If there is no key at all.
+        If there is no key at all, or a ledger that is not trusted.
     """
+    if people.untrusted is not None:
+        raise people.untrusted
     from provenote.registry.starting import person_here
     from provenote.stores.keys import candidates
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provenote.errors import ProvenoteError
-from provenote.reviews import assembling, desk
+from provenote.reviews import desk
 from provenote.reviews.desk import Desk
 from provenote.reviews.threads import Review
 from provenote.stores.ledger import REVIEWS, Ledger
@@ -33,7 +33,7 @@ def waiting(workspace: Workspace) -> Waiting | None:
 
 def reviews(here: Desk, *, everything: bool = False) -> list[Review]:
     """Return the reviews, newest first, without the places of their threads; finished ones if asked for."""
-    found = [assembling.review(here.book, name, None) for name in here.book.reviews]
+    found = [here.outline(name) for name in here.book.reviews]
     found = [one for one in found if everything or one.state != "approved"]
     return sorted(found, key=lambda one: (one.at, one.id), reverse=True)
 
