@@ -36,7 +36,9 @@ def signature(model: Any, features: pandas.DataFrame) -> Finding:
     asked = features.head(ROWS)
     said = model.predict(asked)
     if len(said) != len(asked):
-        return Finding("signature", "failed", f"answers: {len(said):,} answers for {len(asked):,} rows")
+        words = f"{len(said):,} answers for {len(asked):,} rows"
+        points = [{"point": "answers", "passed": False, "found": words}]
+        return Finding("signature", "failed", f"answers: {words}", evidence={"points": points})
     told: list[tuple[str, bool, str]] = [
         ("answers", *_answers(model, said)),
         ("columns", *_columns(model, asked)),

@@ -101,6 +101,36 @@ class Verdict:
         }
 
 
+def read(plain: Mapping[str, Any]) -> Verdict:
+    """Read what `Verdict.plain` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or from a later release.
+    """
+    if plain.get("schema") != 1 or not isinstance(plain.get("findings"), list):
+        raise ValueError("this is no verdict that this release knows")
+    findings = []
+    for one in plain["findings"]:
+        outcome: Outcome = one["outcome"] if one.get("outcome") in WORST_FIRST else "error"
+        around = one.get("interval")
+        findings.append(
+            Finding(
+                str(one["name"]),
+                outcome,
+                str(one.get("why") or ""),
+                one.get("value"),
+                one.get("limit"),
+                (around[0], around[1]) if around else None,
+                str(one.get("mend") or ""),
+                dict(one.get("evidence") or {}),
+            )
+        )
+    subject = {str(key): str(value) for key, value in (plain.get("subject") or {}).items()}
+    return Verdict(str(plain.get("name") or ""), subject, tuple(findings))
+
+
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
     """Return the outcome that decides; of none: not judged."""
     found = set(outcomes)

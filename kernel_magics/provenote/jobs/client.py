@@ -22,6 +22,7 @@ from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
 from provenote.jobs import descendants
+from provenote.jobs.notebook import is_case, is_test
 
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
@@ -228,13 +229,14 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         run_sync(self._async_cleanup_kernel)()
 
     def papermill_execute_cells(self) -> None:
-        """Run cell after cell, and leave each with the status it earned.
+        """Run cell after cell, and leave each with the status it earned; one that fails is the last.
 
         Raises
         ------
         EarlyEnd
             If a cell ended the notebook on purpose.
         """
+        testing = is_test(self.nb)
         for index, cell in enumerate(self.nb.cells):
             self.nb_man.cell_start(cell, index)
             try:
@@ -247,7 +249,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
                 self.nb_man.cell_complete(cell, cell_index=index)
                 if error.ename == "SystemExit":
                     raise EarlyEnd(error.evalue) from None
-                return
+                if not (testing and is_case(cell)):
+                    return  # of a test the other cases still run: one that fails says nothing of them
             except BaseException as error:
                 self.shutdown_kernel = "immediate"
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)

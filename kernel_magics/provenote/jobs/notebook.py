@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import hashlib
+import itertools
 import json
 import uuid
 from collections.abc import Mapping
@@ -55,8 +56,7 @@ class Notebook:
     @property
     def test(self) -> bool:
         """Whether it is a test, whose asserts are its result: ``{"provenote": {"test": true}}``."""
-        own = self.data["metadata"].get("provenote")
-        return isinstance(own, dict) and own.get("test") is True
+        return is_test(self.data)
 
     @property
     def language(self) -> str:
@@ -201,6 +201,20 @@ def tags(cell: Mapping[str, Any]) -> list[str]:
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, dict) else None
     return tags if isinstance(tags, list) else []
+
+
+def is_test(notebook: Mapping[str, Any]) -> bool:
+    """Whether a notebook is a test by its metadata."""
+    own = (notebook.get("metadata") or {}).get("provenote")
+    return isinstance(own, dict) and own.get("test") is True
+
+
+def is_case(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell of a test notebook is one case of it: tagged ``test``, or it begins with ``%%test``."""
+    if cell["cell_type"] != "code":
+        return False
+    magics = itertools.takewhile(lambda line: line.startswith("%%"), text(cell).splitlines())
+    return "test" in tags(cell) or any(line.split()[0] == "%%test" for line in magics)
 
 
 def _missing(path: Path) -> UsageError:

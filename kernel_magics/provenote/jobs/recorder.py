@@ -79,7 +79,7 @@ class JobRecorder:
             return
         seconds = round(time.monotonic() - self._begun, 3)
         self.cells.append({"id": cell["id"], "status": status, "seconds": seconds})
-        if status == "failed":
+        if status == "failed" and self.failed_cell is None:  # of a test's cases the first that failed is told
             error: dict[str, Any] = next(
                 (out for out in reversed(cell["outputs"]) if out["output_type"] == "error"), {}
             )

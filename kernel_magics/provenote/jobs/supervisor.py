@@ -151,6 +151,8 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
             outcome.error = as_error(error)
     outcome.facts["output"] = str(output)
     run.record({"extra": {"cells": recorder.cells, **_imported(run, recorder, lock)}})
+    if spec.test:
+        run.record({"extra": {"verdict": _judged(run, spec, recorder, data, outcome)}})
     end_run(run, outcome)
     return outcome
 
@@ -166,6 +168,25 @@ def _imported(run: ActiveRun, recorder: JobRecorder, lock: Lock) -> dict[str, An
     names, home = imports.named(sources, lock, run.workspace.home), run.workspace.home
     own = lock.sha256 == environment.lock().sha256
     return {"imported": list(names), **({"builds": builds.of(names, lock, home)} if own else {})}
+
+
+def _judged(
+    run: ActiveRun, spec: JobSpec, recorder: JobRecorder, data: dict[str, Any], outcome: Outcome
+) -> dict[str, Any]:
+    """Return the verdict of a test's cases as JSON; its kernel told what the cells with ``%%test`` found."""
+    from provenote.jobs import cases
+    from provenote.stores import live
+
+    told = live.read_events(run.folder).extra.get("verdict")
+    reason = "" if outcome.state == "succeeded" else outcome.reason or outcome.state
+    found = cases.ended(
+        recorder.executed or data,
+        recorder.cells,
+        told if isinstance(told, dict) else {},
+        spec.notebook,
+        reason,
+    )
+    return found.plain()
 
 
 def _source(top: Path, path: Path, spec: JobSpec) -> Notebook:
