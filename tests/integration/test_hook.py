@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from clones import Clone, Team, git, make_team
-from ledger_world import World, rule
+from ledger_world import Key, World, rule
 from registry_desk import Typist
 
 import provenote
@@ -23,6 +23,7 @@ from provenote.commands.tree import Context
 from provenote.errors import Refused, UsageError
 from provenote.registry import acting, chain, event, hook, hook_file, hook_ledger, joining, reading, starting
 from provenote.registry.hook_push import Push, Update
+from provenote.reviews import event as review_event
 from provenote.stores import keys
 from provenote.stores.ledger import GOVERNANCE, Ledger
 
@@ -394,12 +395,18 @@ def test_what_bars_or_passes_for_a_guarded_branch(team, bare):
 
 
 def test_reviews_only_grow(team):
+    def said(text: str) -> tuple[str, bytes]:
+        body = {"type": "comment", "review": "a" * 64, "anchor": {}, "text": text}
+        return review_event.seal(review_event.compose("bob", int(time.time()), "", [], **body), Key("bob"))
+
     ref = "refs/heads/provenote-reviews"
-    first = team.tree({"e/ab/1": b"one"})
+    (one, content), (other, more) = said("one"), said("two")
+    first = team.tree({one: content})
     assert team.push(f"{first}:{ref}") == ""
-    assert "deletes" in team.push(f"{team.tree({'e/ab/1': None, 'e/ab/2': b'x'}, first)}:{ref}")
+    assert "deletes" in team.push(f"{team.tree({one: None, other: more}, first)}:{ref}")
     assert "never deleted" in team.push(f":{ref}")
-    assert team.push(f"{team.tree({'e/ab/2': b'two'}, first)}:{ref}") == ""
+    assert "no file of a review" in team.push(f"{team.tree({'e/ab/2': b'two'}, first)}:{ref}")
+    assert team.push(f"{team.tree({other: more}, first)}:{ref}") == ""
 
 
 # ---------------------------------------------------------------------- tags
