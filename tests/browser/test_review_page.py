@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 import review_world
 
+from provenote import cli, workspace
+from provenote.commands.tree import Context
+from provenote.reviews import desk
 from provenote.reviews import page as reviewing
+from provenote.reviews.threads import Thread
+from provenote.stores import keys
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from .conftest import Server
 
 WOUNDED = "window.wounds = []; window.hacked = wound => window.wounds.push(wound)"
 
@@ -187,3 +197,85 @@ def test_keys_go_from_change_to_thread_and_back(browser: Browser, files: dict[st
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
         page.keyboard.press("Enter")
         assert page.locator("#r-t3 .pn-tc").is_visible()
+
+
+# ---------------------------------------------------------------------- in JupyterLab
+
+
+@pytest.fixture
+def reviewed(repo: Path, home: Path, tmp_path: Path) -> Path:
+    """Put a notebook under review that has one thread, and make the key that the kernel signs with."""
+    key = home / ".ssh" / "id_ed25519"
+    keys.make(key, "test")
+    shutil.copytree(key.parent, tmp_path / "server-home" / ".ssh", dirs_exist_ok=True)
+    (repo / ".git" / "info" / "exclude").write_text("look.ipynb\n.ipynb_checkpoints\n.virtual_documents\n")
+    _, base, head = review_world.sample()
+    for content, branch in ((base, "main"), (head, "tune")):
+        git(repo, "checkout", "-q", *(["-b"] if branch == "tune" else []), branch)
+        (repo / "train.ipynb").write_bytes(content)
+        git(repo, "add", "train.ipynb")
+        git(repo, "commit", "-q", "-m", branch)
+    say("start", "train.ipynb", "--branch", "tune", "--title", "Tuning")
+    say("comment", "Tuning", "Do they earn their place?", "--cell", "3", "--line", "2")
+    cells = [
+        review_world.cell(f"look-{n}", text) for n, text in enumerate(("%load_ext provenote", "%review show"))
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    book = {"cells": [{**one, "execution_count": None} for one in cells], "metadata": kernel}
+    (repo / "look.ipynb").write_text(json.dumps({**book, "nbformat": 4, "nbformat_minor": 5}))
+    return repo
+
+
+def git(repo: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=repo, check=True)
+
+
+def say(*words: str) -> None:
+    cli.run(["review", *words], Context(face="terminal"))
+
+
+def threads() -> tuple[Thread, ...]:
+    """Return what the branch holds, as another clone would read it."""
+    here = desk.read(workspace.find())
+    return here.review(here.find("Tuning")).threads
+
+
+def test_a_person_speaks_from_a_cell_and_the_saved_notebook_keeps_the_page(
+    reviewed: Path, page: Page, server: Server
+) -> None:
+    page.goto(server.page("lab/tree/look.ipynb?reset"))
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    page.locator(".jp-StatusBar-TextItem", has_text="Idle").first.wait_for()
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    shown = page.locator(".pn-shown")
+    shown.locator("article.pn-open").wait_for()
+    assert page.locator(".pn-kept article").first.is_hidden()  # no page twice while the widget lives
+    thread, cell = (shown.get_by_label(name, exact=True) for name in ("Thread", "on"))
+    text, press = shown.locator("textarea"), lambda name: shown.get_by_role("button", name=name).click()
+
+    press("Open thread")  # nothing was written
+    shown.get_by_text("there is nothing to say yet").wait_for()
+    cell.select_option(label="cell 6: model = Regressor(")
+    shown.get_by_placeholder("line").fill("2")
+    text.fill("<b>Why</b> `poisson`?")
+    press("Open thread")
+    shown.locator("article", has_text="<b>Why</b> poisson?").wait_for()
+    thread.select_option(index=1)
+    text.fill("They do.")
+    press("Reply")
+    shown.locator("article", has_text="They do.").wait_for()
+    press("Resolve")
+    shown.locator("article.pn-resolved").wait_for()
+    shoot(page, "review-lab")
+    first, second = threads()
+    assert [one.text for one in first.comments] == ["Do they earn their place?", "They do."]
+    assert (first.state, second.state) == ("resolved", "open")
+    assert (second.place.cell, second.place.line, second.comments[0].text) == (5, 1, "<b>Why</b> `poisson`?")
+    press("Open again")
+    shown.locator("article.pn-open").nth(1).wait_for()
+
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.locator(".jp-mod-dirty").wait_for(state="detached")
+    saved = (reviewed / "look.ipynb").read_text()
+    assert "They do." in saved and saved.count("pn-th pn-open") == 2

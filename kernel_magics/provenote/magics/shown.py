@@ -72,6 +72,13 @@ def runs(shown: View, workspace: Workspace, compare: Callable[[list[str]], View]
         present.comparison(shown, workspace, compare)
 
 
+def review(shown: View, workspace: Workspace) -> None:
+    """Show a review in a notebook: its page, and beside it the widget to speak where one can live."""
+    from provenote.widgets import present
+
+    present.review(shown, workspace)
+
+
 def run_block(run: ActiveRun, *, kernel: bool) -> None:
     """Show a run that has ended, in the static form which a saved notebook keeps."""
     from provenote.widgets import live, static

@@ -49,6 +49,8 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
         live.close(answer)
     elif shown.is_kernel(shell) and answer.more.get("rows"):
         shown.runs(answer, asked.workspace, lambda runs: cli.run(["compare", *runs], asked)[0])
+    elif shown.is_kernel(shell) and "review" in answer.more:
+        shown.review(answer, asked.workspace)
     else:
         shown.view(answer, kernel=shown.is_kernel(shell))
     if answer.status:

@@ -90,7 +90,7 @@ def one(desk: Desk, review: Review, head: bytes | None, base: bytes | None) -> V
             Line('No comment yet: `provenote review comment REVIEW "..." --cell 3 --line 2`', role="muted")
         )
     data = {**document(review), "refused": dict(desk.book.refused)}
-    more = {"html": partial(page.block, review, base, head)}
+    more = {"html": partial(page.block, review, base, head), "review": review.id}
     return View([*parts, *_notes(desk)], data, more=more)
 
 

@@ -1,4 +1,4 @@
-"""Show ``%runs`` and ``%compare`` in a notebook: the static form, and the widget where one can live.
+"""Show ``%runs``, ``%compare`` and ``%review show``: the static form, and the widget where one can live.
 
 JupyterLab prefers the view of a widget to everything else in its bundle, and shows an error in its place when
 the kernel is gone. So the two are outputs of their own: while the widget lives, the style sheet hides the
@@ -66,6 +66,34 @@ def comparison(shown: View, workspace: Workspace, compare: Callable[[list[str]],
     _own(widget)
     _display(_bundle(widget.box))
     follow.draw(widget.drawn, widget.draw)
+
+
+def review(shown: View, workspace: Workspace) -> None:
+    """Show a review, and what can be said of it.
+
+    Parameters
+    ----------
+    shown : View
+        What the verb answered; ``more["review"]`` is the review's id, ``more["html"]`` draws its page.
+    workspace : Workspace
+    """
+    from provenote.render import terminal
+
+    drawn = shown.more["html"]()
+    whole = {"text/html": drawn, "text/plain": terminal.render(shown, width=100, color=False)}
+    if not live.interactive():
+        _display(whole)
+        return
+    from provenote.widgets.review import Reviewing
+
+    handle = _display(_static(whole), display_id=True)
+    widget = Reviewing(
+        workspace,
+        shown.more["review"],
+        lambda block: handle.update(_static({**whole, "text/html": block}), raw=True),
+    )
+    _own(widget)
+    _display(_bundle(widget.box))
 
 
 def _keep(shown: View, workspace: Workspace) -> Any:
