@@ -6,7 +6,8 @@ get an order and a place opposite each other: that of the version under review.
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -268,12 +269,17 @@ def outputs(old: Sequence[Output], new: Sequence[Output]) -> list[Outputs]:
             pairs = zip(range(i1, i2), range(j1, j2), strict=True)
             made += [Outputs(i, j, True) for i, j in pairs]
             continue
+        places: dict[str, list[int]] = defaultdict(list)
+        for k in range(i1, i2):
+            places[form(old[k])].append(k)
         i = i1
         for j in range(j1, j2):
-            at = next((k for k in range(i, i2) if form(old[k]) == form(new[j])), None)
-            if at is None:
+            there = places[form(new[j])]
+            later = bisect_left(there, i)
+            if later == len(there):
                 made.append(Outputs(None, j, False))
                 continue
+            at = there[later]
             made += [Outputs(k, None, False) for k in range(i, at)]
             made.append(Outputs(at, j, False))
             i = at + 1
