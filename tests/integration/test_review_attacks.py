@@ -120,6 +120,20 @@ def test_a_vote_is_refused_when_the_review_changes_while_its_author_decides(alon
     assert does(["show", "Fit"]).data["votes"] == ()
 
 
+def test_a_job_says_nothing_in_a_persons_name(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = does(["comment", "Fit", "why?"]).data["event"]
+    monkeypatch.setenv("PROVENOTE_RUN", "0123")
+    for words in (
+        ["resolve", thread],
+        ["comment", "Fit", "fine"],
+        ["approve", "Fit"],
+        ["start", "train.ipynb"],
+    ):
+        with pytest.raises(Refused):
+            does(words, Typist())
+    assert does(["show", "Fit"]).data["open_threads"] == 1
+
+
 def test_a_suggestion_writes_nothing_through_a_link_nor_for_a_stranger(alone: Path) -> None:
     old = hashlib.sha256(FIRST[1].encode()).hexdigest()
     stranger = forge("suggestion", anchor={}, cell="cell-1", old=old, source="evil()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +12,9 @@ from typing import Any
 
 from provenote.errors import Refused, UsageError, WorldError
 from provenote.git import command
+from provenote.registry.checking import INSIDE
 from provenote.registry.names import visible
+from provenote.registry.signing import NoPerson
 from provenote.reviews import anchors, assembling, event, fold, people, sources
 from provenote.reviews.anchors import Notebook
 from provenote.reviews.fold import Book
@@ -193,11 +196,15 @@ class Desk:
 
         Raises
         ------
+        NoPerson
+            Inside a job: its notebook may be anybody's, and what is signed is in a person's name.
         Refused
             If there is no key, or the event would not count here.
         WorldError
             If the branch cannot be written, or the clock is wrong.
         """
+        if os.environ.get(INSIDE):
+            raise NoPerson("a job says nothing in a person's name", "Say it in a notebook or a terminal")
         desk = self
         for _ in range(TRIES):
             body, seen = composer(desk)
