@@ -130,6 +130,69 @@ def test_a_model_is_held_against_the_environment_that_uses_it(
         ask("env check", "churn@nowhere")
 
 
+def test_a_snapshot_of_advisories_is_brought_versioned_and_asked(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from provenote.tracking import imports
+
+    def record(id: str, name: str, **more: Any) -> str:
+        affected = {"package": {"ecosystem": "PyPI", "name": name}, **more}
+        return json.dumps(
+            {"id": id, "modified": "2026-01-02T03:04:05Z", "summary": id, "affected": [affected]}
+        )
+
+    def said(view: View) -> str:
+        return "\n".join(part.text for part in view.parts if isinstance(part, Line))
+
+    ever = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "imported", lambda *_: ("pluggy",))
+        desk.run_with_model()
+    assert "not checked: no snapshot was brought" in said(ask("env check", "churn"))
+    assert ask("env check", "churn").status == 0  # nothing was found, and nothing was called safe
+    assert "nothing is checked" in said(ask("env advisories"))
+    source = repo.parent / "all.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("A.json", record("A-1", "Pytest", ranges=ever))
+        archive.writestr("B.json", record("B-1", "nobody-has-this", ranges=ever))
+        archive.writestr("C.json", "\x00 nonsense")
+        archive.writestr("../../D.json", record("D-1<b>", "numpy", versions=["0.0.1"]))
+    brought = ask("env advisories", str(source))
+    assert (brought.data["advisories"], brought.data["unread"], brought.data["as_of"][:10]) == (
+        3,
+        1,
+        "2026-01-02",
+    )
+    assert "advisories.osv.jsonl.dvc" in brought.data["files"]
+    view = ask("env check", "churn")
+    found = {one["name"]: one for one in view.data["findings"]}
+    assert found["advisories"]["why"].startswith("advisories as of 2026-01-02, ")
+    assert found["advisory/pytest/A-1"]["outcome"] == "passed"  # told: the training did not import it
+    assert view.status == 0
+    # A newer one, as lines; what the training imported fails.
+    (repo.parent / "day.jsonl").write_text(record("A-2", "pluggy", ranges=ever) + "\n" + "y" * 50 + "\n")
+    ask("env advisories", str(repo.parent / "day.jsonl"), as_of="2026-02-03")
+    assert cli.main(["env", "check", "churn"]) == 1
+    out = capsys.readouterr().out
+    assert "A-2" in out and "as of 2026-02-03" in out
+    # Where its bytes are not, nothing is checked, and nobody is told otherwise.
+    (repo / "advisories.osv.jsonl").unlink()
+    assert "provenote data pull" in ask("env advisories").parts[1].text
+    assert "not checked: the bytes" in said(ask("env check", "churn"))
+    (repo / "advisories.osv.jsonl").write_text("nonsense")
+    assert "damaged" in said(ask("env check", "churn"))
+    (repo.parent / "folder").mkdir()
+    (repo.parent / "folder" / "x.json").write_text(record("N", "x", versions=["1"]).replace("PyPI", "npm"))
+    for words, why in (
+        ([str(repo.parent / "folder")], "no advisory about PyPI: 1 about others"),
+        ([str(repo.parent / "absent.zip")], "there is no"),
+        ([str(source), "2026-13-01"], "is no day"),
+        ([str(source), "2999-01-01"], "still to come"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            ask("env advisories", words[0], as_of=words[1] if len(words) > 1 else None)
+
+
 # ---------------------------------------------------------------------- look
 
 

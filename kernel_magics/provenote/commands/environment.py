@@ -71,6 +71,28 @@ def env_check(context: Context, model: str, *, all: bool = False) -> View:
     return check_page.view(verdict, found.reference, everything=all)
 
 
+@verb("env advisories")
+def env_advisories(context: Context, file: str | None = None, *, as_of: str | None = None) -> View:
+    """Bring a snapshot of known weaknesses of packages, for `env check`; without a file: say which is here.
+
+    The snapshot is OSV's export for PyPI (all.zip), a folder of its JSON records, or a file with one a line.
+    What a match needs of it is kept in advisories.osv.jsonl, versioned by DVC. Nothing is fetched.
+
+    Parameters
+    ----------
+    file : str
+        The zip, folder or file.
+    as_of : str
+        The day of the snapshot, as 2026-11-25; default: that of its newest record.
+    """
+    from provenote.environments import check_page, snapshot
+
+    if file is None:
+        return check_page.advisories(snapshot.standing(context.workspace))
+    brought, added = snapshot.bring(context.workspace, file, as_of, context.tell)
+    return check_page.advisories(brought, added)
+
+
 @verb("env create")
 def env_create(
     context: Context,

@@ -31,7 +31,8 @@ class Side:
     ----------
     environment : Environment
     machine : mapping
-        Settings that no lock holds, as `provenote.tracking.environment.facts` gives them.
+        Settings that no lock holds, as `provenote.tracking.environment.facts` gives them; empty: not looked
+        at.
     builds : mapping of str to str
         Which builds of packages, as `provenote.tracking.builds.of` gives them.
     edited : mapping of str to list of str
@@ -62,7 +63,7 @@ def judge(subject: Mapping[str, str], then: Side, now: Side, imported: Iterable[
         found.append(Finding("imported", "not judged", why))
     found += [_package(name, then, now) for name in names if name in then.environment.packages]
     found.append(_others(then.environment, now.environment, names))
-    found += _machine(then.machine, now.machine)
+    found += _machine(then.machine, now.machine) if now.machine else []
     return Verdict(NAME, subject, tuple(found))
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from provenote.checks.verdict import EXIT, Finding, Verdict
 from provenote.compare.numbers import counted
+from provenote.environments.snapshot import FILE, OLD, Standing
+from provenote.model import SCHEMA
 from provenote.view import Cell, Column, Line, Mark, Part, Table, View
+
+if TYPE_CHECKING:
+    from provenote.data.storing import Added
 
 _MARKS: dict[str, Mark] = {"failed": "failed", "not judged": "warn", "error": "killed", "skipped": "silent"}
 
@@ -30,15 +37,45 @@ def view(verdict: Verdict, what: str, *, everything: bool = False) -> View:
     if shown:
         parts.append(_table(shown))
     if same and not everything:
-        text = f"{counted(len(same), 'thing')} that counts is the same: `--all`" if len(same) == 1 else (
-            f"{len(same)} that count are the same: `--all`"
-        )  # fmt: skip
+        text = f"{len(same)} the same: `--all`"
         parts.append(Line(text, "ok", "muted"))
     parts += [Line(one.why, _MARKS.get(one.outcome, ""), "plain" if one.outcome != "passed" else "muted")
               for one in rest]  # fmt: skip
     wanted = dict.fromkeys(one.mend for one in verdict.findings if one.mend and one.outcome == "failed")
     parts += [Line(f"Mend: {mend}", role="muted") for mend in list(wanted)[:3]]
     return View(parts, verdict.plain(), EXIT[verdict.outcome])
+
+
+def advisories(here: Standing, added: Added | None = None) -> View:
+    """Say which snapshot of known weaknesses is here, and what of it belongs into Git.
+
+    Parameters
+    ----------
+    here : Standing
+    added : Added, optional
+        What DVC was told, when it was brought just now.
+    """
+    data = {"schema": SCHEMA, **{name: getattr(here, name) for name in here.__slots__}}
+    if here.state != "there":
+        mend = "Bring one: `provenote env advisories all.zip`"
+        words = {
+            "none": ("No snapshot of advisories is here, so nothing is checked", mend),
+            "away": ("The bytes of the snapshot are not here, so nothing is checked",
+                     f"Fetch them: `provenote data pull {FILE}`"),
+            "damaged": (f"{FILE} is damaged, so nothing is checked", mend),
+        }  # fmt: skip
+        text, aside = words[here.state]
+        return View([Line(text, "warn"), Line(aside, role="muted")], data)
+    text = f"{counted(here.advisories, 'advisory', 'advisories')} about {counted(here.packages, 'package')}"
+    old = here.days is None or here.days > OLD
+    parts: list[Part] = [Line(f"{text}, {here.age}", "warn" if old else "ok")]
+    if here.unread:
+        parts.append(Line(f"{counted(here.unread, 'record')} could not be read", "warn"))
+    if added is not None and added.state != "unchanged":
+        files = [os.path.relpath(path) for path in added.files]
+        data["files"] = files
+        parts.append(Line(f"Keep it: `git add {' '.join(files)}`, `provenote data push`", role="muted"))
+    return View(parts, data)
 
 
 def _head(verdict: Verdict, what: str, all_of: int, same: int) -> Line:

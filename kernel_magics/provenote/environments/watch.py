@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from provenote.environments import check
+from provenote.environments import check, snapshot
 from provenote.stores import environments
 from provenote.tracking import builds, environment, imports
 
@@ -26,7 +26,9 @@ class EnvironmentWarning(UserWarning):
 def against(
     workspace: Workspace, subject: Mapping[str, str], commit: str, document: Mapping[str, Any]
 ) -> Verdict:
-    """Return the verdict over the environment that runs here; every file of what was imported is hashed.
+    """Return the verdict over the environment that runs here: every file of what was imported is hashed.
+
+    What the snapshot of known weaknesses says of the packages that are here belongs to it.
 
     Parameters
     ----------
@@ -41,10 +43,12 @@ def against(
     then, names = recorded(workspace, commit, document)
     locked = environment.lock()
     edited = _edited(locked, names or (), everything=True)
-    now = _here(workspace, locked, names or (), edited)
+    machine = environment.facts()
     if then.machine.get("blas"):
-        now = dataclasses.replace(now, machine={**now.machine, "blas": _blas()})
-    return check.judge(subject, then, now, names)
+        machine["blas"] = _blas()
+    now = dataclasses.replace(_here(workspace, locked, names or (), edited), machine=machine)
+    verdict = check.judge(subject, then, now, names)
+    return snapshot.judged(workspace, verdict, locked.packages, set(names or ()))
 
 
 def at_load(workspace: Workspace, reference: str, commit: str, document: Mapping[str, Any]) -> str:
@@ -125,7 +129,7 @@ def _here(
 ) -> check.Side:
     return check.Side(
         environments.read(locked.text),
-        environment.facts(libraries=True),
+        {},  # of the machine nothing fails, and to list its libraries takes longest
         builds.of(names, locked, workspace.home),
         edited,
     )
