@@ -1,85 +1,108 @@
-"""A hundred jobs while supervisors, kernels and zygotes are killed at random: every one is accounted for."""
+"""A hundred jobs, here and on Dask, while all that works for them is killed at random: each ends once."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import signal
+import subprocess
 import threading
-import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
+from tests.integration.dask_cluster import Cluster
+from tests.integration.job_desk import cell, wait_for, write
 
 from provenote import workspace
 from provenote.jobs import folder, launch, sweeps, warm
 from provenote.stores import index, live
 
-JOBS = 100
+pytest.importorskip("distributed")
+
+HERE, THERE = 60, 40
 CELLS = (
-    ("n = 0", ["parameters"]),
-    ("import time\nimport provenote\ntime.sleep(0.1)", []),
-    ("provenote.current_run().log(score=2 * n)\ntime.sleep(0.05)\nprint('done', n)", []),
+    cell("n = 0", "c0", "parameters"),
+    cell("import time\nimport provenote\ntime.sleep(0.1)", "c1"),
+    cell("provenote.current_run().log(score=2 * n)\ntime.sleep(0.05)\nprint('done', n)", "c2"),
 )
+# How often each kind is chosen, and how often killed at most: each new worker and zygote takes its seconds.
+KINDS = {
+    "supervisor": (4, 100),
+    "kernel": (4, 100),
+    "zygote": (3, 12),
+    "worker": (2, 6),
+    "nanny": (1, 3),
+}
 
 
-def notebook(path: Path) -> Path:
-    cells = [
-        {
-            "cell_type": "code",
-            "id": f"c{number}",
-            "metadata": {"tags": tags},
-            "source": source,
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, (source, tags) in enumerate(CELLS)
-    ]
-    spec = {"name": "python3", "display_name": "Python", "language": "python"}
-    path.write_text(
-        json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": cells})
-    )
-    return path
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    found = Cluster(tmp_path / "dask")
+    found.place.mkdir()
+    found.ensure()
+    yield found
+    found.close()
 
 
 class Killer(threading.Thread):
-    """Kills one process of a job at a time, now and then; ``killed`` counts them by what they were."""
+    """Kills one process at a time, now and then; ``killed`` counts them by what they were."""
 
-    def __init__(self, home: Path, seed: int) -> None:
+    def __init__(self, home: Path, cluster: Cluster, seed: int) -> None:
         super().__init__(daemon=True)
         self.home = home
+        self.cluster = cluster
         self.dice = random.Random(seed)
         self.over = threading.Event()
         self.killed: Counter[str] = Counter()
 
     def run(self) -> None:
         while not self.over.wait(self.dice.uniform(0.05, 0.3)):
-            kind = self.dice.choice(("supervisor", "kernel", "zygote"))
-            victims = self.zygotes() if kind == "zygote" else self.at_work(kind)
+            left = {kind: often for kind, (often, most) in KINDS.items() if self.killed[kind] < most}
+            kind = self.dice.choices(list(left), list(left.values()))[0]
+            victims = self.victims(kind)
             if victims:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.dice.choice(victims), signal.SIGKILL)
                     self.killed[kind] += 1
+            self.cluster.revive()
 
-    def zygotes(self) -> list[int]:
-        return [one.facts["pid"] for one in warm.lingering()]
+    def victims(self, kind: str) -> list[int]:
+        if kind == "nanny":
+            return [one.pid for one in self.cluster.workers.values() if one.poll() is None]
+        if kind == "worker":
+            return self.cluster.below_nannies()
+        if kind == "zygote":
+            folders = [None, *self.cluster.place.glob("worker*/provenote-warm-*")]
+            lingering = [one for place in folders for one in warm.lingering(place)]
+            return [one.facts["pid"] for one in lingering if "pid" in one.facts]
+        return [*self.at_work(kind), *self.at_work_there(kind)]
 
     def at_work(self, kind: str) -> list[int]:
-        """Return the processes of jobs that go on; that a job goes on is what its own events say."""
+        """Return the processes of jobs that go on here; that a job goes on is what its own events say."""
         found = []
         for job in folder.listing(self.home):
-            events = list(job.events())
-            if job.spec.kind == "sweep" or not events or events[-1].get("state") in _OVER:
-                continue
-            name = "pid" if kind == "supervisor" else "kernel"
-            found += [event[name] for event in events if event.get(name)][-1:]
+            if job.spec.kind != "sweep" and job.state().on == "local":
+                found += last(list(job.events()), kind)
         return found
+
+    def at_work_there(self, kind: str) -> list[int]:
+        """Return those of jobs that go on beside the workers."""
+        return [pid for events in self.cluster.events() for pid in last(events, kind)]
 
 
 _OVER = ("succeeded", "failed", "killed", "cancelled", "lost", "timed_out", "oom_killed")
+
+
+def last(events: list[dict[str, object]], kind: str) -> list[int]:
+    """Return the supervisor or the kernel that these events named last, unless the job is over."""
+    if not events or events[-1].get("state") in _OVER:
+        return []
+    name = "pid" if kind == "supervisor" else "kernel"
+    return [event[name] for event in events if event.get(name)][-1:]  # type: ignore[misc]
 
 
 def left_over(jobs: list[str]) -> list[str]:
@@ -92,38 +115,61 @@ def left_over(jobs: list[str]) -> list[str]:
     return found
 
 
-def test_a_hundred_jobs_while_all_is_killed_at_random(repo: Path) -> None:
+def git(place: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=place, check=True, capture_output=True, text=True).stdout
+
+
+def retried(place: workspace.Workspace, sweep: folder.JobFolder) -> sweeps.SweepResult:
+    """Take a sweep up again until all its jobs have succeeded; nobody kills any more."""
+    for _ in range(5):
+        if sweep.state().state == "succeeded":
+            break
+        launch.retry(place, sweep)
+    return sweeps.result(place, launch.JobResult(sweep.id, sweep.state(), sweep.spec))
+
+
+def test_a_hundred_jobs_while_all_is_killed_at_random(repo: Path, tmp_path: Path, cluster: Cluster) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(repo, "remote", "add", "origin", str(tmp_path / "origin.git"))
     place = workspace.find()
-    killer = Killer(place.home, seed=1)
+    book = write(repo / "t.ipynb", *CELLS)
+    killer = Killer(place.home, cluster, seed=1)
+    there: list[sweeps.SweepResult] = []
+    numbers = list(range(HERE + THERE))
+    beside = threading.Thread(
+        target=lambda: there.append(sweeps.sweep(book, {"n": numbers[HERE:]}, on=cluster.on)), daemon=True
+    )
     killer.start()
-    first = sweeps.sweep(notebook(repo / "t.ipynb"), {"n": list(range(JOBS))}, max_parallel=4)
+    beside.start()
+    here = sweeps.sweep(book, {"n": numbers[:HERE]}, max_parallel=3)
+    beside.join(300)
     killer.over.set()
     killer.join()
-    assert min(killer.killed[kind] for kind in ("supervisor", "kernel", "zygote")) >= 3, killer.killed
+    assert there, "the sweep on Dask did not end"
+    least = {"supervisor": 3, "kernel": 3, "zygote": 3, "worker": 2, "nanny": 1}
+    assert all(killer.killed[kind] >= count for kind, count in least.items()), killer.killed
 
-    ended = Counter(job.state.state for job in first.jobs)
-    assert sum(ended.values()) == JOBS and all(job.state.over for job in first.jobs), ended
-    for job in first.jobs:
+    for job in [*here.jobs, *there[0].jobs]:
+        assert job.state.over, f"job {job.id[:8]} is {job.state.state}"
         if job.state.state != "succeeded":
             assert job.state.reason, f"job {job.id[:8]} ended {job.state.state} without a reason"
-
-    whole = folder.find(place.home, first.sweep.id)
-    for _ in range(5):  # nobody kills any more
-        if whole.state().state == "succeeded":
-            break
-        launch.retry(place, whole)
-    last = sweeps.result(place, launch.JobResult(whole.id, whole.state(), whole.spec))
-    assert [job.state.state for job in last.jobs] == ["succeeded"] * JOBS
+    cluster.ensure()
+    done = [retried(place, folder.find(place.home, one.sweep.id)) for one in (here, there[0])]
+    jobs = [job for sweep in done for job in sweep.jobs]
+    assert [job.state.state for job in jobs] == ["succeeded"] * len(numbers)
 
     rows, _ = index.rows(place, everything=True)
     finished = [row for row in rows if row.status == "finished"]
-    assert sorted(row.params["n"] for row in finished) == list(range(JOBS)), "each once"
+    assert sorted(row.params["n"] for row in finished) == numbers, "each once"
     assert all(row.metrics == {"score": 2 * row.params["n"]} for row in finished)
     others = [row for row in rows if row.status != "finished"]
     assert all(row.status in ("killed", "failed") and row.reason for row in others)
     assert list(live.listing(place.home)) == []
-    deadline = time.monotonic() + 5
-    jobs = [job.id for job in last.jobs]
-    while (still := left_over(jobs)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert still == []
+    wait_for(lambda: not left_over([job.id for job in jobs]), 5)
+
+    # What came over the remote is here, whole, and nothing else is left there or with the workers.
+    wait_for(lambda: not git(repo, "ls-remote", "origin", "refs/provenote/*") and not cluster.attempts())
+    runs_here = dict(reversed(line.split()) for line in git(repo, "show-ref").splitlines())
+    runs_there = dict(reversed(line.split()) for line in git(repo, "ls-remote", "origin").splitlines())
+    assert len(runs_there) >= THERE and runs_there.items() <= runs_here.items()
+    git(tmp_path / "origin.git", "fsck", "--connectivity-only")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from tests.integration.dask_cluster import Cluster, free_port, kill_group
+from tests.integration.job_desk import cell, wait_for
 
 from provenote import workspace
 from provenote.data import exchange, storing
@@ -44,18 +43,6 @@ run.log({"score": n * 2})
 """
 
 
-def cell(source: str, id: str, *tags: str) -> dict[str, Any]:
-    metadata = {"tags": list(tags)} if tags else {}
-    return {
-        "cell_type": "code",
-        "id": id,
-        "metadata": metadata,
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
-
-
 def git(place: Path, *words: str) -> str:
     return subprocess.run(
         ["git", *words], cwd=place, check=True, capture_output=True, text=True
@@ -69,124 +56,6 @@ def notebook(place: Path, *sources: str) -> None:
     (place / "t.ipynb").write_text(json.dumps(book))
     git(place, "add", "t.ipynb")
     git(place, "commit", "--quiet", "-m", "notebook")
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
-
-
-class Cluster:
-    """A scheduler and two workers, each in a folder and with a cache of its own."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.port = free_port()
-        self.scheduler: subprocess.Popen[bytes] | None = None
-        self.workers: dict[int, subprocess.Popen[bytes]] = {}
-
-    @property
-    def on(self) -> str:
-        return f"dask://127.0.0.1:{self.port}"
-
-    def ensure(self) -> None:
-        """Start what does not run, and wait until both workers are known."""
-        if self.scheduler is None or self.scheduler.poll() is not None:
-            words = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
-            self.scheduler = self._start("distributed.cli.dask_scheduler", words, "scheduler")
-            for worker in self.workers.values():
-                kill_group(worker)
-            wait_for(self._open)
-        for number in (1, 2):
-            worker = self.workers.get(number)
-            if worker is None or worker.poll() is not None:
-                words = [
-                    f"tcp://127.0.0.1:{self.port}",
-                    "--nworkers",
-                    "1",
-                    "--nthreads",
-                    "1",
-                    "--no-dashboard",
-                ]
-                self.workers[number] = self._start("distributed.cli.dask_worker", words, f"worker{number}")
-        from distributed import Client
-
-        with Client(f"tcp://127.0.0.1:{self.port}", set_as_default=False) as client:
-            wait_for(lambda: len(client.nthreads()) == 2)
-
-    def _open(self) -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return True
-        return False
-
-    def _start(self, module: str, words: list[str], name: str) -> subprocess.Popen[bytes]:
-        place = self.place / name
-        place.mkdir(exist_ok=True)
-        home = {"HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
-        env = {
-            **os.environ,
-            **home,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "PROVENOTE_WORKER_FOLDER": str(place / "kept"),
-        }
-        with (place / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", module, *words],
-                cwd=place,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def of(self, address: str) -> subprocess.Popen[bytes]:
-        """Return the nanny of the worker with this address."""
-        port = int(address.rsplit(":", 1)[1])
-        for worker in self.workers.values():
-            with contextlib.suppress(psutil.Error):
-                nanny = psutil.Process(worker.pid)
-                for process in [nanny, *nanny.children(recursive=True)]:
-                    with contextlib.suppress(psutil.Error):
-                        if any(
-                            one.laddr.port == port
-                            for one in process.net_connections()
-                            if one.status == "LISTEN"
-                        ):
-                            return worker
-        raise AssertionError(f"no worker at {address}")
-
-    def attempts(self) -> list[Path]:
-        """Return what attempts left in the workers' folders."""
-        return [one for one in self.place.glob("worker*/kept/*/attempts/*") if not one.name.endswith(".lock")]
-
-    def close(self) -> None:
-        for process in (self.scheduler, *self.workers.values()):
-            if process is not None:
-                kill_group(process)
-        from provenote.jobs import warm
-
-        for lingering in self.place.glob("worker*/provenote-warm-*"):
-            for one in warm.lingering(lingering):
-                one.end()
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 @pytest.fixture(scope="module")
