@@ -101,6 +101,7 @@ OTHER: dict[str, Any] = {
     "request": ["lead"],
     "approvals": [{"role": "lead", "min": 2}],
     "release": ["ds"],
+    "metrics": {"rmse": {"max": 45}},
     "formats": {"pickle": []},
     "rollback": [],
     "recall": ["ds"],

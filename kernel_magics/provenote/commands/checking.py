@@ -20,7 +20,9 @@ def check(
 ) -> View:
     """Sign the verdict of a check on a request, with a key that has the role ci.
 
-    Nobody is asked, so it is for a process beside the job: in a notebook and inside a job it refuses.
+    Nobody is asked, so it is for a process beside the job: in a notebook and inside a job it refuses. The
+    check `metrics` computes its verdict from the runs of the version and of what holds the stage;
+    `reproduced` takes it from `reproduce RUN`, made in the same clone. Exit status 1: the verdict is fail.
 
     Parameters
     ----------
@@ -35,7 +37,8 @@ def check(
     run : str
         The run of the test job: finished is pass, failed is fail; its commit is kept as the evidence.
     report : str
-        A file whose SHA-256 is kept as the evidence.
+        A file whose SHA-256 is kept as the evidence. The verdict of one of our tests, as JSON, decides by
+        itself: only passed is pass.
     stage : str
         The stage, when one version is asked for in several.
     """
@@ -45,7 +48,9 @@ def check(
     signed = checking.check(
         context.workspace, request, name, machine, status=status, run=run, report=report, stage=stage
     )
-    return pages.signed(signed)
+    view = pages.signed(signed)
+    passed = signed.plan.acts[0].body["status"] == "pass"
+    return View(view.parts, {**view.data, "verdict": "pass" if passed else "fail"}, 0 if passed else 1)
 
 
 @verb("checkpoint")

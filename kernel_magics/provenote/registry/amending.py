@@ -98,7 +98,7 @@ def change_policy(
     registry = reading.read(workspace)
     last = registry.log.policy
     signer = owner(registry, signers)
-    document = strict_yaml.read(_content(registry))
+    document = strict_yaml.read(_content(registry), numbers=True)
     change(document)
     document |= {"version": last.version + 1, "previous": last.id, "closes": registry.commit}
     return propose(registry, signer, team_policy.written(document), confirm)

@@ -7,15 +7,17 @@ where a notebook's code runs: in a kernel and inside a job. There a test could s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from provenote.errors import Refused, UsageError
-from provenote.registry import acting, promotion, reading, releasing
+from provenote.registry import acting, gathering, promotion, reading, releasing
 from provenote.registry.plan import Act, Me, Plan
-from provenote.registry.policy import CI
+from provenote.registry.policy import CI, METRICS, REPRODUCED, Rule
 from provenote.registry.reading import Registry
 from provenote.registry.signing import Signed, by_machine, find_me
+from provenote.registry.state import Promotion
+from provenote.registry.subject import Subject
 from provenote.stores import keys
 from provenote.stores.keys import Signer
 from provenote.workspace import Workspace
@@ -80,27 +82,67 @@ def check(
     run : str, optional
         The run of a test job, which gives verdict and evidence.
     report : str, optional
-        A file whose SHA-256 is kept.
+        A file whose SHA-256 is kept; a verdict of one of our tests decides by its outcome.
     stage : str, optional
         The stage, when one version is asked for in several.
     """
-    evidence: dict[str, str] = {}
-    if (status is None) == (run is None):
-        raise UsageError("give the verdict or the run that has it: `--status pass` or `--run RUN`")
-    if run is not None:
-        status, evidence["run"] = _of_run(workspace, run)
-    if status not in ("pass", "fail"):
-        raise UsageError(f"{ascii(status)} is no verdict", "It is pass or fail")
-    if report is not None:
-        evidence["report"] = _digest(report)
     registry = reading.read(workspace)
     found = acting.request(registry, reference, stage)
-    verdict, proof = status, evidence
+    subject = found.subject
 
     def planner(now: Registry, me: Me) -> Plan:
-        return promotion.check(found, name, verdict, proof, now, me)
+        if name == METRICS and (rule := _rule(now, found)) is not None and rule.metrics:
+            gathering.never_by_hand(name, status)
+            if run or report:
+                raise UsageError(
+                    "the check metrics takes its figures from the runs", "Leave --run and --report out"
+                )
+            holder = now.state.releases.holder((*subject.key, found.stage))
+            verdict, proof = gathering.of_metrics(
+                workspace, rule, subject, holder.subject if holder else None
+            )
+            return promotion.check(found, name, status or verdict, proof, now, me)
+        return promotion.check(found, name, *said, now, me)
 
-    return by_machine(registry, find_me(registry, [signer]), planner)
+    me = find_me(registry, [signer])
+    said = ("fail", {}) if name == METRICS else _said(workspace, name, subject, status, run, report)
+    return by_machine(registry, me, planner)
+
+
+def _said(
+    workspace: Workspace, name: str, subject: Subject, status: str | None, run: str | None, report: str | None
+) -> gathering.Found:
+    """Return what is to be signed about one version, whatever holds the stage."""
+    if status not in (None, "pass", "fail"):
+        raise UsageError(f"{ascii(status)} is no verdict", "It is pass or fail")
+    if status is not None and run is not None:
+        raise UsageError("give the verdict or the run that has it, not both")
+    told: str | None = None
+    proof: dict[str, Any] = {}
+    if report is not None:
+        told, proof = gathering.of_report(report, name, subject)
+    verdict = status or told
+    if name == REPRODUCED:
+        gathering.never_by_hand(name, status)
+        if status is None:
+            verdict, more = gathering.of_reproduction(workspace, subject, run)
+            proof |= more
+    elif run is not None:
+        verdict, more = gathering.of_run(workspace, run)
+        proof |= more
+    if verdict is None:
+        raise UsageError(
+            "give the verdict or what has it: `--status pass`, `--run RUN`, or `--report FILE` of a test"
+        )
+    if verdict == "pass" and told == "fail":
+        raise UsageError(
+            f"{report} says {proof['outcome']!r}, which is no pass", "Let it decide: leave the other out"
+        )
+    return verdict, proof
+
+
+def _rule(registry: Registry, found: Promotion) -> Rule | None:
+    return registry.log.policy.rule(found.subject.path, found.subject.model, found.stage)
 
 
 def checkpoint(workspace: Workspace, signer: Signer) -> Signed:
@@ -145,24 +187,3 @@ def _whole(registry: Registry, me: Me) -> Plan:
         who = ", ".join(policy.in_role([CI])) or "nobody"
         raise Refused(f"{me.name} signs no checkpoints: it takes the role {CI} ({who})")
     return Plan((Act("checkpoint", "the ledger is whole", {}),), (), "ledger")
-
-
-def _of_run(workspace: Workspace, name: str) -> tuple[str, str]:
-    from provenote.stores import index
-
-    row = index.find(workspace, name)
-    verdicts: Mapping[str, str] = {"finished": "pass", "failed": "fail"}
-    if row.commit is None or row.status not in verdicts:
-        raise UsageError(
-            f"run {row.name} is {row.status}, which is no verdict", "Wait for its end, or run it again"
-        )
-    return verdicts[row.status], row.commit
-
-
-def _digest(path: str) -> str:
-    from provenote.stores.digest import sha256_bytes
-
-    try:
-        return sha256_bytes(Path(path).read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
 from provenote.errors import Refused
 from provenote.stores.signatures import PublicKey
@@ -19,6 +19,8 @@ from provenote.stores.signatures import PublicKey
 DAY = 86_400
 CI = "ci"
 """The role whose signature makes a check count."""
+METRICS, REPRODUCED = "metrics", "reproduced"
+"""Names of the checks that every reader holds to their evidence (`provenote.registry.evidence`)."""
 
 
 class BadPolicy(Refused):
@@ -39,6 +41,28 @@ class Override:
 
     role: str
     hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What a rule asks of one metric.
+
+    Parameters
+    ----------
+    metric : str
+        As the run logged it.
+    better : {'lower', 'higher'}
+    max, min : float or None
+        Bounds, in the metric's own unit; at a bound is good.
+    not_worse_than_holder : float or None
+        By which share of the holder's value it may be worse.
+    """
+
+    metric: str
+    better: Literal["lower", "higher"]
+    max: float | None = None
+    min: float | None = None
+    not_worse_than_holder: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +100,8 @@ class Rule:
     override : Override or None
     freshness_hours : int or None
         Oldest checkpoint with which `load` is content.
+    metrics : tuple of Threshold
+        What the check ``metrics`` must show; it is asked for when there are any.
     """
 
     model: str
@@ -95,6 +121,13 @@ class Rule:
     request_days: int | None = None
     override: Override | None = None
     freshness_hours: int | None = None
+    metrics: tuple[Threshold, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Names of all checks that must have passed, ``metrics`` among them where there are thresholds."""
+        more = (METRICS,) if self.metrics and METRICS not in self.checks else ()
+        return (*self.checks, *more)
 
     def matches(self, path: str, model: str, stage: str) -> bool:
         """Whether the rule is about this model and stage."""

@@ -7,10 +7,12 @@ The format with an example is on the page ``docs/reference/formats-ledger.md``.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from provenote.errors import UsageError
 from provenote.registry import names
 from provenote.registry.policy import (
+    METRICS,
     Approval,
     BadPolicy,
     Distrust,
@@ -19,6 +21,7 @@ from provenote.registry.policy import (
     Policy,
     Reviews,
     Rule,
+    Threshold,
 )
 from provenote.stores import strict_yaml
 from provenote.stores.digest import sha256_bytes
@@ -27,6 +30,7 @@ from provenote.stores.strict_yaml import Table
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+_BETTER = re.compile(r"lower|higher|")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
@@ -39,7 +43,7 @@ def parse(content: bytes) -> Policy:
         If it is not strict YAML, or has a key or a value that we don't know.
     """
     try:
-        return _policy(Table(strict_yaml.read(content), "the policy"), sha256_bytes(content))
+        return _policy(Table(strict_yaml.read(content, numbers=True), "the policy"), sha256_bytes(content))
     except strict_yaml.NotStrict as error:
         raise BadPolicy(f"the policy cannot be enforced: {error.what}", error.mend) from error
 
@@ -135,8 +139,48 @@ def _rule(table: Table) -> Rule:
         freshness_hours=table.whole("freshness_hours", 1, default=None),
         reviews=_reviews(reviews) if reviews else None,
         override=_override(override) if override else None,
+        metrics=tuple(_threshold(name, inner) for name, inner in table.tables("metrics").items())
+        if table.has("metrics")
+        else (),
     )
+    if METRICS in made.checks and not made.metrics:
+        raise BadPolicy(
+            "a rule asks for the check 'metrics' and has no thresholds", "Add `metrics: {...}` to it"
+        )
     return table.done(made)
+
+
+def _threshold(metric: str, table: Table) -> Threshold:
+    """Read what a rule asks of a metric; which way is better follows from a single bound."""
+    shown = names.visible(metric)
+    most, least = _number(table, "max"), _number(table, "min")
+    share = _number(table, "not_worse_than_holder")
+    better = table.text("better", _BETTER, default="")
+    if not metric.strip() or len(metric) > names.LONGEST or shown != metric:
+        raise BadPolicy(f"{shown[: names.LONGEST]!r} can be no metric of a rule")
+    if most is None and least is None and share is None:
+        raise BadPolicy(f"the rule asks nothing of {metric}", "Give max, min or not_worse_than_holder")
+    if most is not None and least is not None and least > most:
+        raise BadPolicy(f"no {metric} is at least {least:g} and at most {most:g}")
+    if share is not None and share < 0:
+        raise BadPolicy(f"not_worse_than_holder of {metric} is a share of the holder's value, so not below 0")
+    if not better and share is not None and (most is None) == (least is None):
+        raise BadPolicy(
+            f"the rule does not say which {metric} is better", "Add `better: lower` or `better: higher`"
+        )
+    way: Literal["lower", "higher"] = (
+        "higher" if better == "higher" or (not better and most is None) else "lower"
+    )
+    return table.done(Threshold(metric, way, most, least, share))
+
+
+def _number(table: Table, name: str) -> float | None:
+    value = table.any(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadPolicy(f"{name} of a metric must be a number, and is {ascii(value)[:60]}")
+    return float(value)
 
 
 def _reviews(table: Table) -> Reviews:

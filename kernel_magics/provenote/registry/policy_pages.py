@@ -10,7 +10,7 @@ from provenote.registry.event import timestamp
 from provenote.registry.joining import Join
 from provenote.registry.names import visible
 from provenote.registry.pages import kind
-from provenote.registry.policy import Policy, Rule
+from provenote.registry.policy import Policy, Rule, Threshold
 from provenote.registry.policy_changes import changes, unfilled
 from provenote.registry.proposing import Amended
 from provenote.registry.reading import Registry
@@ -162,7 +162,8 @@ def _rule(rule: Rule, policy: Policy) -> Facts:
     pairs = [
         ("asks", who(*rule.request)),
         ("approves", f"{needs}{eyes}" if needs else "nobody has to"),
-        ("checks", ", ".join(rule.checks)),
+        ("checks", ", ".join(rule.verdicts)),
+        ("metrics", "; ".join(_threshold(one) for one in rule.metrics)),
         ("comes from", " or ".join(rule.promotes_from)),
         ("releases", who(*rule.release)),
         ("rolls back", who(*rule.rollback)),
@@ -173,6 +174,16 @@ def _rule(rule: Rule, policy: Policy) -> Facts:
     ]
     about = f"{rule.model} in {rule.stage}" + (f" below {rule.path}" if rule.path != "*" else "")
     return Facts([(name, Cell(visible(value))) for name, value in pairs if value], caption=visible(about))
+
+
+def _threshold(one: Threshold) -> str:
+    """Say what a rule asks of a metric."""
+    asked = [f"at most {one.max:g}"] if one.max is not None else []
+    asked += [f"at least {one.min:g}"] if one.min is not None else []
+    if (share := one.not_worse_than_holder) is not None:
+        room = f" by more than {share:.3g} of it" if share else ""
+        asked.append(f"not worse than the holder's{room}, {one.better} is better")
+    return f"{one.metric} {' and '.join(asked)}"
 
 
 def _waits(registry: Registry, one: Proposal) -> Line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from provenote.errors import Refused, UsageError
 from provenote.model import REASONS
@@ -186,7 +187,7 @@ def withdraw(promotion: Promotion, why: str, registry: Registry, me: Me) -> Plan
 
 
 def check(
-    promotion: Promotion, name: str, status: str, evidence: Mapping[str, str], registry: Registry, me: Me
+    promotion: Promotion, name: str, status: str, evidence: Mapping[str, Any], registry: Registry, me: Me
 ) -> Plan:
     """Plan the verdict of a check; only a key with the role ``ci`` makes it count.
 
@@ -196,7 +197,7 @@ def check(
     name : str
         Name of the check, as the rule asks for it.
     status : {'pass', 'fail'}
-    evidence : mapping of str to str
+    evidence : mapping
         What the verdict rests on: a run's commit, the SHA-256 of a report.
     registry : Registry
     me : Me
@@ -204,7 +205,7 @@ def check(
     found = renewed(promotion, registry)
     subject, stage, policy = found.subject, found.stage, registry.log.policy
     rule = policy.rule(subject.path, subject.model, stage)
-    asked = rule.checks if rule else ()
+    asked = rule.verdicts if rule else ()
     if name not in asked:
         raise UsageError(
             f"no check {visible(name)!r} is asked of {subject.reference} in {stage}",

@@ -108,6 +108,16 @@ class Releases:
         holders = self.holders(key)
         return holders[0] if len(holders) == 1 and holders[0].event.id not in self.recalled else None
 
+    def before(self, item: Event) -> Subject | None:
+        """Return what held the stage as the author of a release had seen it; None: nothing, or contested."""
+        seen = [one for one in self.good(_key(item)) if self.log.before(one.event.id, item.id)]
+        replaced = {name for one in seen for name in one.event.body["supersedes"]}
+        holders = [one for one in seen if one.event.id not in replaced]
+        if len(holders) != 1:
+            return None
+        recall = self.recalled.get(holders[0].event.id)
+        return None if recall and self.log.before(recall.id, item.id) else holders[0].subject
+
     def next_seq(self, key: Key) -> int:
         """Return the number of the next release of a model in a stage."""
         return 1 + max((int(one.body["seq"]) for one in self._counted.get(key, ())), default=0)
@@ -210,10 +220,11 @@ class Releases:
         """Judge the request with what the releaser had seen, and with all that is not later."""
         log, subject = self.log, item.subject
         assert subject is not None
-        held = self.held(subject, item)
+        held, before = self.held(subject, item), self.before(item)
         verdict = evaluate(
-            log, request, policy, lambda one: log.before(one.id, item.id), item.at, held, own=item
-        )
+            log, request, policy, lambda one: log.before(one.id, item.id), item.at, held, own=item,
+            holder=before,
+        )  # fmt: skip
         wider = evaluate(
             log,
             request,
@@ -222,6 +233,7 @@ class Releases:
             item.at,
             held,
             own=item,
+            holder=before,
         )
         problems = list(verdict.problems)
         problems += [
@@ -244,7 +256,7 @@ class Releases:
         return any(
             evaluate(
                 self.log, request, policy, lambda one: True, self.log.now, held,
-                barred=frozenset({item.by}), for_ever=True,
+                barred=frozenset({item.by}), for_ever=True, holder=self.before(item),
             ).ok
             for policy in self.log.policies[start:]
         )  # fmt: skip

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from provenote.registry.event import Event
+from provenote.registry.evidence import wrong
 from provenote.registry.fold import Log
-from provenote.registry.policy import CI, DAY, Policy, Rule
+from provenote.registry.policy import CI, DAY, METRICS, Policy, Rule
 from provenote.registry.reviewed import Opinion
 from provenote.registry.subject import Subject
 
@@ -94,6 +95,7 @@ def evaluate(
     for_ever: bool = False,
     live: bool = False,
     own: Event | None = None,
+    holder: Subject | None,
 ) -> Verdict:
     """Judge a request by a policy.
 
@@ -118,6 +120,8 @@ def evaluate(
         Whether to look at all notebook reviews that are here, instead of those that the events name.
     own : Event, optional
         The release that is judged.
+    holder : Subject or None
+        What holds the stage before: what metrics are compared with.
     """
     subject, stage = _asked(request)
     rule = policy.rule(subject.path, subject.model, stage)
@@ -137,10 +141,9 @@ def evaluate(
     four_eyes = {request.by, *_authors(request)} if rule.four_eyes else set()
     needs, again, expired = _approvals(policy, rule, votes, four_eyes | barred, None if for_ever else when)
     problems += [_lacking(need, again, expired) for need in needs if len(need.got) < need.min]
-    checks = tuple((name, _check(log, policy, name, same)) for name in rule.checks)
-    problems += [
-        Problem("checks", f"check {name}: {_CHECKED[state]}") for name, state in checks if state != "pass"
-    ]
+    checked = [(name, *_check(log, policy, rule, name, same, holder)) for name in rule.verdicts]
+    problems += [Problem("checks", f"check {name}: {why}") for name, state, why in checked if state != "pass"]
+    checks = tuple((name, state) for name, state, _ in checked)
     opinion = None
     if rule.reviews:
         named = [*about, *([own] if own is not None else []), request]
@@ -169,9 +172,6 @@ def format_problems(rule: Rule, subject: Subject) -> list[Problem]:
     if untrusted:
         return [Problem("trusted", f"the policy does not allow to trust {', '.join(untrusted)}")]
     return []
-
-
-_CHECKED: Mapping[str, str] = {"fail": "failed", "missing": "not there yet"}
 
 
 def _asked(request: Event) -> tuple[Subject, str]:
@@ -293,10 +293,22 @@ def _lacking(need: Need, again: Sequence[str], expired: Sequence[str]) -> Proble
     return Problem("approvals", text)
 
 
-def _check(log: Log, policy: Policy, name: str, same: Sequence[Event]) -> str:
-    """Return the state of a check: of verdicts given at once a failure counts."""
+def _check(
+    log: Log, policy: Policy, rule: Rule, name: str, same: Sequence[Event], holder: Subject | None
+) -> tuple[str, str]:
+    """Return the state of a check and why: of verdicts given at once a failure counts."""
     mine = [item for item in same if item.type == "check" and item.body["name"] == name]
     last = log.tips([item for item in mine if policy.may(item.by, item.key, [CI])])
     if not last:
-        return "missing"
-    return "pass" if all(item.body["status"] == "pass" for item in last) else "fail"
+        return "missing", "not there yet"
+    said = []
+    for item in last:
+        assert item.subject is not None  # `same` has the subject that is asked for
+        told = wrong(name, item.body.get("evidence"), rule, item.subject, holder)
+        if item.body["status"] != "pass":
+            said.append(
+                f"failed: {'; '.join(told)}" if told and rule.metrics and name == METRICS else "failed"
+            )
+        elif told:
+            said.append("; ".join(told))
+    return ("fail", said[0]) if said else ("pass", "")

@@ -141,10 +141,19 @@ class State:
         subject = request.subject
         assert subject is not None
         held = self.releases.held(subject, None)
-        verdict = evaluate(
-            self.log, request, self.log.policy, lambda item: True, self.log.now, held, live=True
-        )
         released = self.releases.good_of(request.id)
+        now = self.releases.holder((*subject.key, str(request.stage)))
+        holder = self.releases.before(released[-1].event) if released else now.subject if now else None
+        verdict = evaluate(
+            self.log,
+            request,
+            self.log.policy,
+            lambda item: True,
+            self.log.now,
+            held,
+            live=True,
+            holder=holder,
+        )
         status: Status = "approved" if verdict.ok else "open"
         if released:
             last = released[-1]

@@ -57,7 +57,7 @@ def first(
         If it is not strict YAML, says what a start file may not say, or could not be enforced.
     """
     try:
-        said = strict_yaml.read(text)
+        said = strict_yaml.read(text, numbers=True)
     except strict_yaml.NotStrict as error:
         raise BadPolicy(f"the start file cannot be used: {error.what}", error.mend) from error
     if ours := sorted(set(said) & set(_OURS)):

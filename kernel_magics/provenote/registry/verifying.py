@@ -90,8 +90,8 @@ def verify(registry: Registry, key: Key, tell: Tell = silent) -> Report:
     links.append(Link("release", "ok", _released(release)))
     policy = log.policy_of(release.event)
     rule = policy.rule(*key)
-    if rule and rule.checks:
-        links.append(Link("checks", "ok", f"{', '.join(rule.checks)}: passed"))
+    if rule and rule.verdicts:
+        links.append(Link("checks", "ok", f"{', '.join(rule.verdicts)}: passed"))
     if rule and rule.reviews:
         links.append(_reviews(registry, release))
     links.append(_tag(registry, release))
