@@ -62,7 +62,7 @@ def metrics(result: launch.JobResult) -> dict[str, float]:
 
 
 def test_every_template_is_offered_and_told_of(capsys: pytest.CaptureFixture[str]) -> None:
-    assert templates.names() == ["compare-with-champion", "data-check", "evaluate", "train"]
+    assert templates.names() == ["compare-with-champion", "data-check", "evaluate", "test-model", "train"]
     assert cli.main(["new", "--help"]) == 0
     told = capsys.readouterr().out
     assert all(name in told for name in templates.names())

@@ -192,14 +192,16 @@ class Checker:
         slices : sequence of str
             Columns on each value of which it must not be worse either.
 
+        Where nothing holds the stage yet, or the model holds it itself, it is skipped.
+
         Raises
         ------
         Refused
-            If nothing holds the stage.
+            If something behind the holder does not hold.
         """
-        from provenote.checks import subject
-
-        holder = subject.find(self._workspace, f"{self.tested.name}@{stage}", self.tested.trusted)
+        holder = contest.holding(self._workspace, self.tested, stage)
+        if isinstance(holder, str):
+            return self._add(Finding(f"not worse than {stage}", "skipped", holder))
         choice = contest.Choice(
             block=self._given,
             metric=metric,
@@ -213,6 +215,22 @@ class Checker:
                 continue  # told by `unseen`, of which the name is its own
             self._add(one)
         return self._add(first)
+
+    def better_than_guessing(self) -> Finding:
+        """Test that the model knows more than the mean of the answers, or than their commonest class."""
+        import numpy as np
+
+        if self.answers.kind == "regressor":
+            return self.at_least("r2", 0.0)
+        many = len(np.unique(np.asarray(self.answers.truth)))
+        if many < 2:
+            why = "all rows have one and the same answer"
+            return self._add(Finding("at least balanced_accuracy", "not judged", why))
+        return self.at_least("balanced_accuracy", 1 / many)
+
+    def skip(self, why: str) -> Finding:
+        """Say that a question was not asked, and why."""
+        return self._add(Finding("not asked", "skipped", why))
 
     def unseen(self) -> Finding:
         """Test that the rows are none that the model learned from."""

@@ -108,6 +108,33 @@ def against(
     return contest(workspace, holder, challenger, stage, labelled(workspace, challenger, choice), choice)
 
 
+def holding(workspace: Workspace, challenger: Examined, stage: str) -> Examined | str:
+    """Return who holds a stage, or why a challenger has nobody to be held against.
+
+    Raises
+    ------
+    Refused
+        If something behind the holder does not hold.
+    """
+    from provenote.registry import names, reading
+    from provenote.stores import index
+    from provenote.stores.ledger import Ledger
+
+    every, _ = index.rows(workspace, everything=True)
+    run = any(stage in (row.name, row.id) for row in every)
+    if names.STAGE.fullmatch(stage) and not run:
+        ledger = Ledger(workspace.top)
+        if ledger.tip() is None and not ledger.known_elsewhere():
+            return "there is no ledger yet, so nothing holds a stage"
+        registry = reading.read(workspace)
+        if not registry.state.releases.holders((registry.path, challenger.name, stage)):
+            return f"nothing holds {stage} yet"
+    holder = subject.find(workspace, f"{challenger.name}@{stage}", challenger.trusted)
+    if holder.sha256 and holder.sha256 == challenger.sha256:
+        return f"it is the holder itself: {holder.reference}"
+    return holder
+
+
 def challenging(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> Examined:
     """Load a challenger: a run's only model, or a model by its reference."""
     from provenote.stores import index

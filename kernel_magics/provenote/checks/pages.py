@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from provenote.checks.verdict import EXIT, Finding, Outcome, Verdict
 from provenote.compare.numbers import counted, text
-from provenote.view import Cell, Column, Line, Mark, Part, Role, Table, View
+from provenote.view import Cell, Column, Facts, Line, Mark, Part, Role, Table, View
 
 if TYPE_CHECKING:
     from provenote.checks.champion import Part as Compared
     from provenote.checks.contest import Contest
+    from provenote.checks.running import Ran
 
 MARKS: Mapping[Outcome, Mark] = {
     "passed": "ok",
@@ -44,6 +45,22 @@ def view(verdict: Verdict, *, what: str = "", more: Sequence[Part] = ()) -> View
     """
     parts: list[Part] = [head(verdict, what), *([findings(verdict.findings)] if verdict.findings else [])]
     return View([*parts, *mends(verdict.findings), *more], verdict.plain(), EXIT[verdict.outcome])
+
+
+def ran(found: Ran, what: str) -> View:
+    """Lay out a test that was run as a job: its verdict, and where its run and notebook are."""
+    from provenote.jobs import ended
+
+    result = found.result
+    if found.verdict is None:  # it ended before a cell could run, and says why
+        told = ended.ended(result)
+        return View(told.parts, told.data, result.exit_status or EXIT["error"])
+    facts = [("run", Cell(result.state.name or "", "code"))]
+    if result.state.output:
+        facts.append(("executed notebook", Cell(result.state.output, "code")))
+    made = view(found.verdict, what=what, more=[Facts(facts)])
+    data = {**found.verdict.plain(), "run": result.state.name, "commit": result.state.commit}
+    return View(made.parts, data, made.status)
 
 
 def head(verdict: Verdict, what: str = "") -> Line:

@@ -91,7 +91,7 @@ def new(context: Context, notebook: str, *, template: str = "train") -> View:
     notebook : str
         Path of the notebook to write; one that exists is never overwritten.
     template : str
-        Its template: train, evaluate, compare-with-champion or data-check.
+        Its template: train, evaluate, compare-with-champion, test-model or data-check.
     """
     from provenote.jobs import templates
 

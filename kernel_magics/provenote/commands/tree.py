@@ -37,6 +37,7 @@ JOURNEYS = {
     "data": "data",
     "contracts": "data",
     "jobs": "job sweep jobs",
+    "checks": "test",
     "triggers": "tick",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
     "models verify audit",

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from provenote.errors import ProvenoteError
-from provenote.magics import lines, shown, tracked, verbs
+from provenote.magics import lines, shown, testing, tracked, verbs
 from provenote.tracking import capture
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class _Loaded:
         self.process = os.getpid()
         self.capture = capture.install(shell)
         self.cells = tracked.TrackedCells(shell, self.capture)
+        self.tests = testing.install(shell, self.capture)
         self.magics = lines.made(shell)
 
     def open(self) -> None:
@@ -37,12 +38,15 @@ class _Loaded:
         taken = self._register()
         if ("cell", "track") not in taken:
             self.cells.open()
+        if ("cell", "test") not in taken:
+            self.tests.open()
         atexit.register(self.shutdown)
 
     def close(self) -> None:
         """Take everything back; the record of what ran is kept."""
         atexit.unregister(self.shutdown)
         self.cells.close()
+        self.tests.close()
         self.capture.close()
         for (kind, name), function in self.magics.items():
             held = self.shell.magics_manager.magics[kind]
@@ -56,7 +60,9 @@ class _Loaded:
             held = self.shell.magics_manager.magics[kind]
             if name in held:
                 taken.add((kind, name))
-                instead = f"%pv {name}" if name in verbs.SHORT else "with provenote.track(name) as run:"
+                instead = (
+                    f"%pv {name}" if name in (*verbs.SHORT, "test") else "with provenote.track(name) as run:"
+                )
                 mark = "%%" if kind == "cell" else "%"
                 shown.line(f"{mark}{name} is taken by another extension and left alone; use `{instead}`")
             else:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from provenote.errors import UsageError
-from provenote.magics import shown, verbs, words
+from provenote.magics import shown, testing, verbs, words
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -23,6 +23,7 @@ def made(shell: InteractiveShell) -> dict[tuple[str, str], Magic]:
         ("line", "log"): _log(shell),
         ("line", "track"): _track(shell),
         ("cell", "track"): _misplaced,
+        ("cell", "test"): testing.misplaced,
         ("line", "pv"): _pv(shell),
         ("line", "provenote"): _pv(shell),
     }
