@@ -33,6 +33,8 @@ GIST, QUOTE, AROUND = 1_500, 500, 2
 """Characters kept of a source and of a line; lines kept on either side of it."""
 ALIKE, LINE_ALIKE = 0.6, 0.7
 """Least likeness (difflib's ratio) of a cell and of a line that are taken for the same."""
+COMPARED = 8
+"""Cells that are compared letter by letter, of those that have lines in common."""
 SHORT = 12
 """A line of fewer characters is no proof that it is the same line in another cell."""
 
@@ -72,13 +74,18 @@ class Notebook:
 
     @cached_property
     def lines(self) -> tuple[tuple[str, ...], ...]:
-        """The lines of each cell's source."""
-        return tuple(tuple(cell.source.split("\n")) for cell in self.cells)
+        """The lines of each cell's source, as far as anchors keep them."""
+        return tuple(tuple(line[:QUOTE] for line in cell.source.split("\n")) for cell in self.cells)
+
+    @cached_property
+    def likest(self) -> dict[tuple[str, str, int], int | None]:
+        """The likest cells that were looked for, by kind, gist and index."""
+        return {}
 
     @cached_property
     def counted(self) -> Mapping[str, int]:
         """How often each line stands in the notebook."""
-        return Counter(line[:QUOTE] for lines in self.lines for line in lines)
+        return Counter(line for lines in self.lines for line in lines)
 
 
 def read(content: bytes) -> Notebook:
@@ -147,14 +154,14 @@ def make(
     lines: Sequence[str] = notebook.lines[cell]
     if output is not None:
         anchor |= {"output": output, "digest": found.outputs[output].digest}
-        lines = found.outputs[output].text.split("\n")
+        lines = _of_output(found.outputs[output].text)
     if line is not None:
-        quote = lines[line][:QUOTE]
+        quote = lines[line]
         anchor |= {
             "line": line,
             "quote": quote,
-            "before": [text[:QUOTE] for text in lines[max(0, line - AROUND) : line]],
-            "after": [text[:QUOTE] for text in lines[line + 1 : line + 1 + AROUND]],
+            "before": list(lines[max(0, line - AROUND) : line]),
+            "after": list(lines[line + 1 : line + 1 + AROUND]),
         }
         if output is None:
             anchor["unique"] = notebook.counted[quote] == 1
@@ -203,33 +210,47 @@ def _cell(notebook: Notebook, anchor: Mapping[str, Any]) -> tuple[int | None, Ce
     if alike:
         chosen = min(alike, key=lambda place: abs(place - index))
         return chosen, "moved" if len(alike) == 1 else "guessed"
+    asked = (anchor["type"], anchor["gist"], index)
+    if asked not in notebook.likest:  # many comments stand at one cell
+        notebook.likest[asked] = _likest(notebook, *asked)
+    return notebook.likest[asked], "guessed"
+
+
+def _likest(notebook: Notebook, kind: str, gist: str, index: int) -> int | None:
+    """Return the cell of a kind whose source is most like a gist, None where none is alike."""
+    cells = notebook.cells
+    asked = [place for place, cell in enumerate(cells) if cell.kind == kind and cell.source.strip()]
+    lines = {line.strip() for line in gist.split("\n")} - {""}
+    shared = {place: len(lines & cells[place].lines) for place in asked}
+    if any(shared.values()):  # whole lines in common tell more, in less time
+        asked = sorted(asked, key=lambda place: (-shared[place], abs(place - index)))[:COMPARED]
     matcher = difflib.SequenceMatcher(autojunk=False)
-    matcher.set_seq2(anchor["gist"])
-    best: tuple[float, int] | None = None
-    chosen_at = None
-    for place, cell in enumerate(cells):
-        if cell.kind != anchor["type"] or not cell.source.strip():
-            continue
-        matcher.set_seq1(cell.source[:GIST])
+    matcher.set_seq2(gist)
+    best: tuple[float, int, int] | None = None
+    for place in asked:
+        matcher.set_seq1(cells[place].source[:GIST])
         least = max(ALIKE, best[0] if best else 0.0)
         if matcher.real_quick_ratio() < least or matcher.quick_ratio() < least:
             continue
-        rank = (matcher.ratio(), -abs(place - index))
+        rank = (matcher.ratio(), -abs(place - index), place)
         if rank[0] >= ALIKE and (best is None or rank > best):
-            best, chosen_at = rank, place
-    return chosen_at, "guessed"
+            best = rank
+    return best[2] if best else None
 
 
 def _line(lines: Sequence[str], anchor: Mapping[str, Any]) -> tuple[int | None, bool]:
     """Return the line of an anchor in a cell, and whether it is the same text."""
     quote, before, after = anchor["quote"], anchor.get("before", ()), anchor.get("after", ())
-    same = [place for place, text in enumerate(lines) if text[:QUOTE] == quote]
-    if same:
+    many = lines.count(quote)
+    if many == 1:
+        return lines.index(quote), True
+    if many:
+        same = [place for place, text in enumerate(lines) if text == quote]
 
         def likeness(place: int) -> tuple[int, int]:
             above = zip(reversed(before), reversed(lines[:place]), strict=False)
             below = zip(after, lines[place + 1 :], strict=False)
-            agree = sum(one == other[:QUOTE] for one, other in (*above, *below))
+            agree = sum(one == other for one, other in (*above, *below))
             return agree, -abs(place - anchor["line"])
 
         return max(same, key=likeness), True
@@ -237,7 +258,7 @@ def _line(lines: Sequence[str], anchor: Mapping[str, Any]) -> tuple[int | None, 
     matcher.set_seq2(quote)
     best: tuple[float, int, int] | None = None
     for place, text in enumerate(lines):
-        matcher.set_seq1(text[:QUOTE])
+        matcher.set_seq1(text)
         if matcher.real_quick_ratio() < LINE_ALIKE or matcher.quick_ratio() < LINE_ALIKE:
             continue
         rank = (matcher.ratio(), -abs(place - anchor["line"]), place)
@@ -254,10 +275,8 @@ def _elsewhere(notebook: Notebook, anchor: Mapping[str, Any], but: int | None) -
     if notebook.counted.get(quote, 0) != 1:
         return None
     for place, lines in enumerate(notebook.lines):
-        if place != but:
-            for number, text in enumerate(lines):
-                if text[:QUOTE] == quote:
-                    return _placed(notebook, anchor, place, number, None, "guessed")
+        if place != but and quote in lines:
+            return _placed(notebook, anchor, place, lines.index(quote), None, "guessed")
     return None
 
 
@@ -270,12 +289,16 @@ def _output(notebook: Notebook, anchor: Mapping[str, Any], cell: int, certainty:
         return _placed(notebook, anchor, cell, anchor.get("line"), chosen, certainty)
     if "quote" in anchor:  # a text that says something else now: the line may still be in it
         for place in sorted(range(len(outputs)), key=lambda place: abs(place - index)):
-            line, exactly = _line(outputs[place].text.split("\n"), anchor)
+            line, exactly = _line(_of_output(outputs[place].text), anchor)
             if line is not None and exactly and anchor["quote"].strip():
                 return _placed(notebook, anchor, cell, line, place, _less(certainty, "moved"))
     if index < len(outputs):  # run again: that output now is another one
         return _placed(notebook, anchor, cell, None, index, "outdated")
     return _placed(notebook, anchor, cell, None, None, "outdated")
+
+
+def _of_output(text: str) -> list[str]:
+    return [line[:QUOTE] for line in text.split("\n")]
 
 
 _SURE: tuple[Certainty, ...] = ("exact", "moved", "guessed", "outdated", "orphan")

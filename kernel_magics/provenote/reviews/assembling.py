@@ -30,9 +30,7 @@ def review(book: Book, name: str, notebook: Notebook | None, authors: frozenset[
     assert head is not None  # `event.parse` asks for it
     votes = tuple(_vote(book, one, head) for one in book.votes(book.reviews[name]))
     opened = set(book.open_threads(name))
-    threads = [
-        _thread(book, name, id, items, id in opened, notebook) for id, items in book.threads(name).items()
-    ]
+    threads = [_thread(book, id, items, id in opened, notebook) for id, items in book.threads(name).items()]
     threads.sort(key=_rank)
     return Review(
         id=name,
@@ -75,13 +73,11 @@ def _vote(book: Book, item: Event, head: Version) -> Vote:
     return Vote(book.author(item), decision, item.at, item.text("why"), stale, book.known(item), item.id)
 
 
-def _thread(
-    book: Book, name: str, id: str, items: list[Event], opened: bool, notebook: Notebook | None
-) -> Thread:
+def _thread(book: Book, id: str, items: list[Event], opened: bool, notebook: Notebook | None) -> Thread:
     first = items[0]
     anchor = first.body["anchor"]
     place = anchors.resolve(notebook, anchor) if notebook is not None else anchors.NOWHERE
-    marks = book.marks(name, id)
+    marks = book.marks(id)
     known = any(book.known(one) for one in items)
     taken_back = all(book.changes(one)[1] for one in items)
     resolved = bool(marks) and all(one.type == "resolve" for one in marks)

@@ -130,10 +130,17 @@ class Book:
                 found.setdefault(str(item.body.get("thread") or item.id), []).append(item)
         return found
 
-    def marks(self, review: str, thread: str) -> list[Event]:
+    def marks(self, thread: str) -> list[Event]:
         """Return the last marks of known people on a thread."""
-        made = [item for item in self.reviews[review] if item.type in ("resolve", "unresolve")]
-        return self.tips(one for one in made if one.body["thread"] == thread and self.known(one))
+        return self.tips(one for one in self._marks.get(thread, ()) if self.known(one))
+
+    @cached_property
+    def _marks(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
+        for one in self.events.values():
+            if one.type in ("resolve", "unresolve"):
+                found.setdefault(str(one.body["thread"]), []).append(one)
+        return found
 
     def changes(self, item: Event) -> tuple[Event | None, bool]:
         """Return the last edit of a comment, if there is one, and whether its author took it back."""
@@ -155,7 +162,7 @@ class Book:
             if not any(self.known(one) for one in items):
                 continue
             said = [one for one in items if not self.changes(one)[1]]
-            marks = self.marks(review, name)
+            marks = self.marks(name)
             resolved = bool(marks) and all(one.type == "resolve" for one in marks)
             if said and not resolved:
                 found.append(name)
