@@ -124,9 +124,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
-def shoot(page: Page, name: str) -> None:
+def shoot(page: Page, name: str, *, whole: bool = True) -> None:
     if folder := os.environ.get("SHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
 
 
 def test_nothing_in_a_hostile_notebook_acts(browser: Browser, files: dict[str, Path]) -> None:
@@ -145,7 +145,7 @@ def test_nothing_in_a_hostile_notebook_acts(browser: Browser, files: dict[str, P
             # Its styles escape from nothing, and 300 characters without a space widen nothing.
             assert page.locator(".pn-r1").is_visible() and page.locator(".pn-rc").first.is_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= 1300
-            shoot(page, f"review-{name}")
+            shoot(page, f"review-{name}", whole=False)
     # Were a script in it all the same, the page's own policy would not let it run.
     text = (
         files["hostile"].read_text(encoding="utf-8").replace("</main>", "<script>hacked(0)</script></main>")
@@ -217,6 +217,7 @@ def reviewed(repo: Path, home: Path, tmp_path: Path) -> Path:
         git(repo, "commit", "-q", "-m", branch)
     say("start", "train.ipynb", "--branch", "tune", "--title", "Tuning")
     say("comment", "Tuning", "Do they earn their place?", "--cell", "3", "--line", "2")
+    say("suggest", "Tuning", "--cell", "4", "--source", "save(model, 'here')")
     cells = [
         review_world.cell(f"look-{n}", text) for n, text in enumerate(("%load_ext provenote", "%review show"))
     ]
@@ -249,10 +250,13 @@ def test_a_person_speaks_from_a_cell_and_the_saved_notebook_keeps_the_page(
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     shown = page.locator(".pn-shown")
-    shown.locator("article.pn-open").wait_for()
+    shown.locator("article.pn-open").nth(1).wait_for()
     assert page.locator(".pn-kept article").first.is_hidden()  # no page twice while the widget lives
     thread, cell = (shown.get_by_label(name, exact=True) for name in ("Thread", "on"))
-    text, press = shown.locator("textarea"), lambda name: shown.get_by_role("button", name=name).click()
+    text = shown.locator("textarea")
+
+    def press(name: str) -> None:
+        shown.get_by_role("button", name=name).click()
 
     press("Open thread")  # nothing was written
     shown.get_by_text("there is nothing to say yet").wait_for()
@@ -268,14 +272,19 @@ def test_a_person_speaks_from_a_cell_and_the_saved_notebook_keeps_the_page(
     press("Resolve")
     shown.locator("article.pn-resolved").wait_for()
     shoot(page, "review-lab")
-    first, second = threads()
+    first, other, last = threads()
     assert [one.text for one in first.comments] == ["Do they earn their place?", "They do."]
-    assert (first.state, second.state) == ("resolved", "open")
-    assert (second.place.cell, second.place.line, second.comments[0].text) == (5, 1, "<b>Why</b> `poisson`?")
+    assert (first.state, other.state, last.state) == ("resolved", "open", "open")
+    assert (last.place.cell, last.place.line, last.comments[0].text) == (5, 1, "<b>Why</b> `poisson`?")
     press("Open again")
-    shown.locator("article.pn-open").nth(1).wait_for()
+    shown.locator("article.pn-open").nth(2).wait_for()
+    thread.select_option(index=2)
+    press("Apply to the notebook file")
+    shown.get_by_text("cell 4 of train.ipynb has the source that test suggests").wait_for()
+    cells = json.loads((reviewed / "train.ipynb").read_text())["cells"]
+    assert "".join(cells[3]["source"]) == "save(model, 'here')"
 
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.locator(".jp-mod-dirty").wait_for(state="detached")
     saved = (reviewed / "look.ipynb").read_text()
-    assert "They do." in saved and saved.count("pn-th pn-open") == 2
+    assert "They do." in saved and saved.count("pn-th pn-open") == 3
