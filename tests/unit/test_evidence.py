@@ -11,6 +11,7 @@ from provenote.errors import UsageError
 from provenote.registry import evidence, gathering
 from provenote.registry.policy import BadPolicy
 from provenote.registry.rules import Verdict
+from provenote.registry.state import NotReleased
 
 RMSE = {"rmse": {"max": 45, "not_worse_than_holder": 0.02}}
 
@@ -109,6 +110,18 @@ def test_the_holder_changes_after_the_check():
     made.release(asked(made, figures(30)))
     assert made.lacks(second) == {"checks"}
     assert made.problems(made.release(second)) == {"checks"}
+
+
+def test_a_holder_that_the_releaser_had_not_seen():
+    """It was right to release with what they knew; that two hold the stage is told to every reader."""
+    made = world()
+    first, second = asked(made, figures(30)), asked(made, figures(40, version="v1.1.0"), "v1.1.0")
+    seen = made.log().heads
+    released = made.release(first, prev=seen)
+    late = made.after(released, lambda: made.release(second, prev=seen, seq=1, supersedes=[]))
+    assert not made.problems(late)
+    with pytest.raises(NotReleased, match="contested"):
+        made.holds()
 
 
 def test_a_recalled_holder_and_an_override_are_compared_as_they_must():
