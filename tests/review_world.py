@@ -71,7 +71,8 @@ def said(*words: str, by: str = "alice", **more: Any) -> tuple[Comment, ...]:
 
 def thread(sign: str, where: Place, *words: str, state: str = "open", **more: Any) -> Thread:
     suggestion = more.pop("suggestion", None)
-    anchor = {} if where.cell is None and where.certainty == "exact" else {"cell": "c"}
+    whole = where.cell is None and where.certainty == "exact"
+    anchor = {} if whole else {"cell": "c", "gist": "del hours\nmore", "quote": more.pop("quote", "")}
     return Thread(sign * 64, anchor, where, state, said(*words), suggestion, **more)  # type: ignore[arg-type]
 
 
@@ -118,7 +119,13 @@ def sample() -> Made:
     threads = (
         thread("0", place(None), "Please run it from a fresh kernel before we vote."),
         thread("a", place(2, line=1), "Do they earn their place? See `hgb-f186`.", "Fair.", suggestion=less),
-        thread("b", place(2, line=3, certainty="guessed"), "Seed is fixed now.", state="resolved"),
+        thread(
+            "b",
+            place(2, line=3, certainty="guessed"),
+            "Seed is fixed.",
+            state="resolved",
+            quote="seed = 7 < 8",
+        ),
         thread("c", place(5, line=1, certainty="moved"), "Why poisson?"),
         thread("d", place(5, "output", 20, output=0), "This step moved."),
         thread("e", place(5, "output", output=1, certainty="outdated"), "In rentals?", known=False),
@@ -212,7 +219,7 @@ def hostile() -> Made:
     threads = tuple(
         Thread(
             name,
-            {"cell": name},
+            {"cell": name, "gist": whole, "quote": name},
             spot,
             "resolved" if n % 3 == 2 else "open",
             said(name, whole, by=name, known=n % 2 == 0),

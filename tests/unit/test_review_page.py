@@ -171,7 +171,8 @@ def test_each_thread_stands_beside_its_place_or_in_a_list():
     (below,) = re.findall(f"{label}.*?</article>(<div.*?</div>)", text)
     assert below.startswith('<div class="pn-r pn-hl">') and "hr_sin" in below and 'href="#r-t2"' in below
     for words in (
-        "guessed: look whether it belongs here",
+        "? guessed: look whether it belongs here; it was <code>seed = 7 &lt; 8</code>",
+        "what it is about is gone; it was <code>del hours</code>",
         "outdated: what it is about has changed or is gone",
         "Threads whose place is gone",
         "On the whole notebook",

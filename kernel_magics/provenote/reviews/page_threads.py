@@ -44,11 +44,10 @@ def card(number: int, thread: Thread, cells: Sequence[NotebookCell], anchor: str
     label = ", ".join(filter(None, (f"Thread {number}", where, state, sure)))
     typed = f'<code class="pn-ti">{html.text(thread.id[:8])}</code>'
     heading = f'<span>{where}</span> {typed} <span class="pn-st">{state}</span>'
-    certain = (
-        f'<div class="pn-tu">{"? " if thread.place.certainty == "guessed" else ""}{sure}</div>'
-        if sure
-        else ""
-    )
+    certain = ""
+    if sure:
+        mark = "? " if thread.place.certainty == "guessed" else ""
+        certain = f'<div class="pn-tu">{mark}{sure}{_was(thread)}</div>'
     body = "".join(map(comment, thread.comments))
     if thread.suggestion is not None:
         body += suggestion(thread.suggestion, thread.place, cells)
@@ -61,6 +60,15 @@ def card(number: int, thread: Thread, cells: Sequence[NotebookCell], anchor: str
     else:
         inner = f'<div class="pn-tk">{tag(number)} {heading}</div>{certain}{body}'
     return f'<article class="{kind}"{name} aria-label="{html.text(label)}">{inner}</article>'
+
+
+def _was(thread: Thread) -> str:
+    """Say what an unsure thread was about: the line, or the first one of its cell."""
+    if thread.place.certainty in ("exact", "moved"):
+        return ""
+    source = str(thread.anchor.get("gist", "")).strip().split("\n")[0]
+    words = str(thread.anchor.get("quote", "")).strip() or source
+    return f"; it was <code>{html.text(words, 120)}</code>" if words else ""
 
 
 def tag(number: int, link: str = "") -> str:
