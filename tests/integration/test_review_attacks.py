@@ -127,7 +127,6 @@ def test_a_job_says_nothing_in_a_persons_name(alone: Path, monkeypatch: pytest.M
         ["resolve", thread],
         ["comment", "Fit", "fine"],
         ["approve", "Fit"],
-        ["start", "train.ipynb"],
     ):
         with pytest.raises(Refused):
             does(words, Typist())

@@ -164,6 +164,7 @@ def _rule(rule: Rule, policy: Policy) -> Facts:
         ("approves", f"{needs}{eyes}" if needs else "nobody has to"),
         ("checks", ", ".join(rule.verdicts)),
         ("metrics", "; ".join(_threshold(one) for one in rule.metrics)),
+        ("reviews", _reviews(rule, policy)),
         ("comes from", " or ".join(rule.promotes_from)),
         ("releases", who(*rule.release)),
         ("rolls back", who(*rule.rollback)),
@@ -174,6 +175,16 @@ def _rule(rule: Rule, policy: Policy) -> Facts:
     ]
     about = f"{rule.model} in {rule.stage}" + (f" below {rule.path}" if rule.path != "*" else "")
     return Facts([(name, Cell(visible(value))) for name, value in pairs if value], caption=visible(about))
+
+
+def _reviews(rule: Rule, policy: Policy) -> str:
+    """Say how the run's notebook must have been reviewed."""
+    asked = rule.reviews
+    if asked is None:
+        return ""
+    who = ", ".join(policy.in_role([asked.role])) or "nobody"
+    threads = ", no open thread" if asked.no_open_threads else ""
+    return f"{asked.notebooks} of {asked.role} ({who}) approve the run's notebook{threads}"
 
 
 def _threshold(one: Threshold) -> str:
