@@ -48,7 +48,7 @@ def screen(
     if table is None:
         return (_unjudged("no table of the run is here"),)
     path, frame = table
-    said = _contract(workspace, path)
+    said = contract(workspace, path)
     target = label or said.get("label")
     if not target:
         return (
@@ -135,7 +135,7 @@ def _frame(where: Path, path: str) -> pandas.DataFrame | None:
     return None
 
 
-def _contract(workspace: Workspace, path: str) -> Mapping[str, Any]:
+def contract(workspace: Workspace, path: str) -> Mapping[str, Any]:
     """Return what the contract of data says about their target and time; empty without one."""
     import yaml
 

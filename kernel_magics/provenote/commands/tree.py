@@ -36,6 +36,7 @@ JOURNEYS = {
     "keeping": "archive unarchive pin unpin gc storage",
     "data": "data",
     "contracts": "data",
+    "screening": "data",
     "jobs": "job sweep jobs",
     "checks": "test",
     "triggers": "tick",

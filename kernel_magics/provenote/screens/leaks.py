@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from provenote.checks.verdict import Finding
+from provenote.screens.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy
@@ -64,16 +65,16 @@ def screen(
     target = frame[label]
     sorts = not pandas.api.types.is_numeric_dtype(target) or target.nunique() <= 20
     y = pandas.factorize(target)[0] if sorts else target.to_numpy(float)
-    encoded = {name: _encoded(frame[name]) for name in features if name != label}
+    columns = {name: encoded(frame[name]) for name in features if name != label}
     return (
         copies,
-        *_alone(encoded, y, cut, sorts),
-        *([] if sorts else [_one_side(encoded, y)]),
-        *([_by_time(encoded, y, cut, sorts)] if time else []),
+        *_alone(columns, y, cut, sorts),
+        *([] if sorts else [_one_side(columns, y)]),
+        *([_by_time(columns, y, cut, sorts)] if time else []),
     )
 
 
-def _encoded(column: pandas.Series[Any]) -> numpy.ndarray[Any, Any]:
+def encoded(column: pandas.Series[Any]) -> numpy.ndarray[Any, Any]:
     """Return a column as numbers; what is missing becomes the median."""
     import numpy
     import pandas
@@ -185,7 +186,8 @@ def _by_time(
     for order in (mixed, numpy.arange(len(y))):
         kind = HistGradientBoostingClassifier if sorts else HistGradientBoostingRegressor
         model = kind(max_iter=40, random_state=0)
-        model.fit(table[order[:cut]], y[order[:cut]])
+        with one_thread():
+            model.fit(table[order[:cut]], y[order[:cut]])
         scores.append(_score(model.predict(table[order[cut:]]), y[order[:cut]], y[order[cut:]], sorts))
     gap = scores[0] - scores[1]
     return Finding(

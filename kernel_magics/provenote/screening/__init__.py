@@ -1,0 +1,1 @@
+"""Put versions of data before the poison screens: by source; and what a run owes to each source."""
