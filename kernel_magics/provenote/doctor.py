@@ -52,6 +52,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _settings(place.dvc_root)
     yield from _repository(place)
     yield from _runs(place)
+    yield from _reviews(place)
     yield from _data(place)
     yield from _space(place)
     yield from _kernels()
@@ -150,6 +151,24 @@ def _runs(place: workspace.Workspace) -> Iterator[Finding]:
             yield Finding(
                 f"run {run.meta['name']}: {problem}", "warn", "It is shown by `provenote track status`"
             )
+
+
+def _reviews(place: workspace.Workspace) -> Iterator[Finding]:
+    from provenote.reviews import turns
+
+    try:
+        found = turns.waiting(place)
+    except ProvenoteError as error:
+        yield Finding(error.what, "failed", error.mend or "")
+        return
+    if found is None:
+        return
+    book, mine = found.desk.book, len(found.reviews)
+    told = f"{len(book.reviews)} reviews, {mine} wait for you"
+    yield Finding(told, "ok", "See them: `provenote inbox`" if mine else "")
+    if book.refused:
+        why = "Read why: `provenote review list --json`"
+        yield Finding(f"{len(book.refused)} event files of reviews do not count", "warn", why)
 
 
 def _data(place: workspace.Workspace) -> Iterator[Finding]:

@@ -172,7 +172,9 @@ def _told(overlay: str, document: dict[str, Any]) -> str | None:
 def _at(workspace: Workspace, commit: str, path: str, label: str, mend: str) -> Source:
     found = _file(workspace, commit, path, label)
     if found is None:
-        raise UsageError(f"{visible(path)} is not in {visible(label)}", mend[0].upper() + mend[1:])
+        raise UsageError(
+            f"{visible(label)} holds no notebook file {visible(path)}", mend[0].upper() + mend[1:]
+        )
     return found
 
 
