@@ -206,6 +206,60 @@ def test_a_model_that_was_promoted_fires(project: Path, started: list[str], tmp_
     assert states() == {"r": "idle"}
 
 
+def test_what_is_asked_for_and_what_was_trained_fires_and_is_told_to_the_job(
+    project: Path, started: list[str]
+) -> None:
+    notebook(project / "m.ipynb", "print(model)")
+    made = nbformat.read(project / "m.ipynb", 4)
+    made.cells[0]["source"] = 'model: str = ""\nstage: str = ""'
+    nbformat.write(made, project / "m.ipynb")
+    registry_desk.solo()
+    told = "notebook: m.ipynb, params: {model: '{model}'}"
+    write(
+        project,
+        rule("asked", "requested: churn", "notebook: m.ipynb, params: {model: '{model}', stage: '{stage}'}"),
+        rule("named", "version: churn", told),
+        rule("made", "trained: churn", told),
+    )
+    place = workspace.find()
+
+    def fired() -> dict[str, dict[str, str]]:
+        """The rules that fire now, with what their jobs are given; those jobs end at once."""
+        found = {}
+        for one in ticking.tick(place):
+            assert one.error is None, one.error
+            if one.state == "fired":
+                folder = job_folders.find(place.home, str(one.job))
+                found[one.rule] = dict(folder.spec.given)
+                folder.append({"state": "succeeded"})
+        return found
+
+    assert fired() == {} and fired() == {}, "armed, then idle"
+    first = registry_desk.run_with_model("one")
+    assert fired() == {"made": {"model": f"churn@{first}"}}
+    registry_desk.promote("churn", release=False)
+    asked = {"model": "churn@v1.0.0", "stage": "production"}
+    assert fired() == {"asked": asked, "named": {"model": "churn@v1.0.0"}}
+    assert fired() == {}
+    second = registry_desk.run_with_model("two")
+    registry_desk.promote("churn", release=False)
+    asked = {"model": "churn@v1.1.0", "stage": "production"}
+    assert fired() == {
+        "asked": asked,
+        "named": {"model": "churn@v1.1.0"},
+        "made": {"model": f"churn@{second}"},
+    }
+    from provenote.registry import acting
+
+    acting.withdraw(place, "churn@v1.1.0", "a mistake", confirm=registry_desk.Typist())
+    assert fired() == {}, "the first request waits again, and was acted on"
+    write(project, rule("wrong", "data: d.csv", "notebook: m.ipynb, params: {model: '{model}'}"))
+    (project / "d.csv").write_text("a\n1\n")
+    provenote.data.add("d.csv")
+    (wrong,) = ticking.tick(place)
+    assert wrong.state == "wrong" and "this condition knows nothing" in str(wrong.error)
+
+
 TICK = (
     "import sys\nfrom datetime import datetime\nfrom provenote import workspace\n"
     "from provenote.triggers import ticking\n"

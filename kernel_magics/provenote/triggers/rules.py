@@ -10,6 +10,9 @@
       new-data:
         when: {data: [data/hour.csv]}
         run: {notebook: train.ipynb, grid: {depth: [4, 6, 8]}}
+      test-requests:
+        when: {requested: bike-demand, stage: production}
+        run: {notebook: tests.ipynb, params: {model: "{model}"}}
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ LARGEST = 256 * 1024  # bytes
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,60}[a-z0-9])?")
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+KINDS = ("cron", "data", "job", "promoted", "requested", "version", "trained")
+"""The words by which a condition begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,29 @@ class Promoted:
     stage: str
 
 
-When = Clock | Data | Upstream | Promoted
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """When a finished run has kept a model of this name: a job's, or one from a notebook."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """When a request has given a new version to a model."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """When somebody asks for a model in a stage, and that waits for a decision."""
+
+    model: str
+    stage: str
+
+
+When = Clock | Data | Upstream | Promoted | Trained | Versioned | Requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +113,8 @@ class Action:
     notebook : str
         POSIX path from the DVC root.
     params, grid : dict
-        Values by parameter; a list of values by axis.
+        Values by parameter; a list of values by axis. A text ``{model}``, ``{stage}`` or ``{run}`` stands for
+        what the rule fires for.
     label : str or None
         Name of the runs; default: the notebook's.
     on : str
@@ -186,9 +214,10 @@ def _rule(name: str, table: Table) -> Rule:
 
 
 def _when(name: str, table: Table) -> When:
-    kinds = [kind for kind in ("cron", "data", "job", "promoted") if table.has(kind)]
+    kinds = [kind for kind in KINDS if table.has(kind)]
     if len(kinds) != 1:
-        raise NotStrict(f"'when' of rule {name!r} needs exactly one of cron, data, job and promoted")
+        known = f"{', '.join(KINDS[:-1])} and {KINDS[-1]}"
+        raise NotStrict(f"'when' of rule {name!r} needs exactly one of {known}")
     made: When
     if kinds == ["cron"]:
         made = _clock(name, table)
@@ -199,8 +228,14 @@ def _when(name: str, table: Table) -> When:
     elif kinds == ["job"]:
         made = Upstream(table.text("job"), table.text("where", default=""))
         _query(name, made.where)
-    else:
+    elif kinds == ["promoted"]:
         made = Promoted(table.text("promoted"), table.text("stage", default="production"))
+    elif kinds == ["requested"]:
+        made = Requested(table.text("requested"), table.text("stage", default="production"))
+    elif kinds == ["version"]:
+        made = Versioned(table.text("version"))
+    else:
+        made = Trained(table.text("trained"))
     return table.done(made)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provenote.errors import UsageError
-from provenote.triggers.rules import Clock, Data, Promoted, Upstream, When
+from provenote.triggers.rules import Clock, Data, Promoted, Requested, Trained, Upstream, Versioned, When
 
 if TYPE_CHECKING:
     from provenote.model import Row
     from provenote.workspace import Workspace
+
+LOOKED_AT = 500
+"""How many of the newest runs are searched for one that kept a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,36 @@ class Standing:
         Why this key is passed over: it came too long ago. Empty when it is not.
     next : str
         When it will change, where that is known.
+    names : mapping of str to str
+        What a job's parameters may say of it: ``model`` (as ``bike-demand@v1.2.0``), ``stage``, ``run``.
     """
 
     key: str | None
     says: str
     missed: str = ""
     next: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def filled(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters with what they say of the condition filled in. Pure.
+
+        Raises
+        ------
+        UsageError
+            If one asks for what this condition does not know.
+        """
+        found = {}
+        for key, value in params.items():
+            if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+                if value[1:-1] not in self.names:
+                    known = ", ".join(f"{{{name}}}" for name in self.names) or "nothing"
+                    raise UsageError(
+                        f"the parameter {key} wants {value}, and this condition knows {known}",
+                        "Mend the rule",
+                    )
+                value = self.names[value[1:-1]]
+            found[key] = value
+        return found
 
 
 def of(workspace: Workspace, when: When, now: datetime) -> Standing:
@@ -57,6 +85,10 @@ def of(workspace: Workspace, when: When, now: datetime) -> Standing:
         return _data(workspace, when)
     if isinstance(when, Upstream):
         return _upstream(workspace, when)
+    if isinstance(when, Trained):
+        return _trained(workspace, when)
+    if isinstance(when, Versioned | Requested):
+        return _asked(workspace, when)
     return _promoted(workspace, when)
 
 
@@ -123,7 +155,7 @@ def _upstream(workspace: Workspace, when: Upstream) -> Standing:
     chosen = selection.select(found, when.where, archived=True).rows
     for row in sorted(chosen, key=_ended, reverse=True):
         if row.commit and index.document(workspace, row.commit).get("kind") == "job":
-            return Standing(row.id, f"run {row.name}")
+            return Standing(row.id, f"run {row.name}", names={"run": row.name})
     return Standing(None, f"no job {when.job} has finished" + (f" with {when.where}" if when.where else ""))
 
 
@@ -136,9 +168,51 @@ def _promoted(workspace: Workspace, when: Promoted) -> Standing:
     from provenote.registry.state import NotReleased
 
     registry = reading.read(workspace)
+    names = {"model": f"{when.model}@{when.stage}", "stage": when.stage}
     try:
         release = registry.state.current((registry.path, when.model, when.stage))
     except NotReleased as error:
-        return Standing(None, error.what)
+        return Standing(None, error.what, names=names)
     since = event.timestamp(release.event.at)
-    return Standing(release.event.id, f"{release.subject.reference} since {since}")
+    reference = release.subject.reference
+    return Standing(release.event.id, f"{reference} since {since}", names={**names, "model": reference})
+
+
+def _trained(workspace: Workspace, when: Trained) -> Standing:
+    from provenote.stores import index
+
+    rows, _ = index.rows(workspace, everything=True)
+    finished = [row for row in rows if row.status == "finished" and row.commit and row.ended]
+    for row in sorted(finished, key=_ended, reverse=True)[:LOOKED_AT]:
+        kept = index.document(workspace, str(row.commit)).get("artifacts") or {}
+        if isinstance(kept.get(when.model), dict) and kept[when.model].get("type") == "model":
+            names = {"model": f"{when.model}@{row.name}", "run": row.name}
+            return Standing(row.id, f"run {row.name} kept {when.model}", names=names)
+    return Standing(
+        None, f"no finished run has kept a model {when.model}", names={"model": when.model, "run": ""}
+    )
+
+
+def _asked(workspace: Workspace, when: Versioned | Requested) -> Standing:
+    """Return the newest request: any that gave a version, or one for a stage that still waits."""
+    from provenote.registry import event, reading
+
+    registry = reading.read(workspace)
+    stage = when.stage if isinstance(when, Requested) else None
+    found = [
+        one
+        for one in registry.state.promotions
+        if (one.subject.path, one.subject.model) == (registry.path, when.model)
+        and registry.state.rightly_asked(one)
+        and (stage is None or (one.stage == stage and one.waiting))
+    ]
+    names = {"model": when.model, "stage": stage or "", "run": ""}
+    if not found:
+        what = f"nobody asks for {when.model} in {stage}" if stage else f"{when.model} has no version"
+        return Standing(None, what, names=names)
+    last = found[-1]  # each stands after those that its author had seen
+    reference = last.subject.reference
+    since = event.timestamp(last.request.at)
+    says = f"{reference} is asked for in {stage} since {since}" if stage else f"{reference} since {since}"
+    key = last.request.id if stage else f"{reference} {last.subject.commit}"
+    return Standing(key, says, names={**names, "model": reference, "stage": last.stage})

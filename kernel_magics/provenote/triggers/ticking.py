@@ -18,7 +18,8 @@ from provenote.events import Tell, silent
 from provenote.sharing import transport
 from provenote.triggers import rules, standing
 from provenote.triggers.claims import Book, Claim
-from provenote.triggers.rules import Rule
+from provenote.triggers.rules import Requested, Rule
+from provenote.triggers.standing import Standing
 
 if TYPE_CHECKING:
     from provenote.jobs.executor import Executor
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 UNSTARTED = 30.0, 86_400.0
 """Seconds after which, and within which, a claim whose job was never made is taken up again."""
+
+SEEN = 200
+"""Claims of a rule that are looked through for a request."""
 
 State = Literal["armed", "fired", "due", "waiting", "missed", "idle", "wrong", "claimed"]
 
@@ -125,19 +129,27 @@ def _looked(workspace: Workspace, book: Book, rule: Rule, now: datetime, dry_run
     about = Looked(rule.name, "idle", stands.says, stands.next, last.job if last else None)
     claim = Claim(rule.name, rule.sign, "armed", stands.key, now.timestamp(), clone=book.clone)
     if last is None or last.sign != rule.sign:
-        _Start(workspace, rule, claim).check()  # a mistake in what shall run is told now, not at night
+        # A mistake in what shall run is told now, not at night.
+        _Start(workspace, rule, claim, stands).check()
         return _claimed(book, replace(claim, job=about.job), commit, replace(about, state="armed"), dry_run)
     if _unstarted(workspace, book, last, now):
-        claim = replace(claim, what="fired", key=last.key)
-        return _fire(workspace, book, rule, claim, commit, about, dry_run)
-    if stands.key is None or stands.key == last.key:
+        # A job that is told what it is for is made for what there is now; any other for what was claimed.
+        told = stands.key is not None and stands.filled(rule.action.params) != rule.action.params
+        claim = replace(claim, what="fired", key=stands.key if told else last.key)
+        return _fire(workspace, book, rule, claim, commit, about, dry_run, stands)
+    if stands.key is None or stands.key == last.key or _again(book, rule, stands.key):
         return about
     if stands.missed:
         missed = replace(about, state="missed", stands=stands.missed)
         return _claimed(book, replace(claim, what="missed", job=last.job), commit, missed, dry_run)
     if last.job and _going_on(workspace, last.job, rule.action.on):
         return replace(about, state="waiting")
-    return _fire(workspace, book, rule, replace(claim, what="fired"), commit, about, dry_run)
+    return _fire(workspace, book, rule, replace(claim, what="fired"), commit, about, dry_run, stands)
+
+
+def _again(book: Book, rule: Rule, key: str) -> bool:
+    """Whether a request was seen before: it is the newest again, since a later one was decided."""
+    return isinstance(rule.when, Requested) and any(one.key == key for one in book.history(rule.name, SEEN))
 
 
 def _fire(
@@ -148,8 +160,9 @@ def _fire(
     commit: str | None,
     about: Looked,
     dry_run: bool,
+    stands: Standing,
 ) -> Looked:
-    start = _Start(workspace, rule, claim)
+    start = _Start(workspace, rule, claim, stands)
     spec = start.check()
     done = replace(about, state="fired", job=spec.id)
     answer = _claimed(book, replace(claim, job=spec.id), commit, done, dry_run)
@@ -184,11 +197,12 @@ def _going_on(workspace: Workspace, job: str, on: str) -> bool:
 class _Start:
     """The job of a rule, made the same way by whoever makes it: its id tells what it fires for."""
 
-    def __init__(self, workspace: Workspace, rule: Rule, claim: Claim) -> None:
+    def __init__(self, workspace: Workspace, rule: Rule, claim: Claim, stands: Standing) -> None:
         from provenote.jobs import executor
 
         self._workspace = workspace
         self._rule = rule
+        self._params = stands.filled(rule.action.params)
         self._nonce = hashlib.sha256(f"{rule.name} {claim.sign} {claim.key}".encode()).hexdigest()[:16]
         self.executor: Executor = executor.get(workspace, rule.action.on)
 
@@ -210,8 +224,8 @@ class _Start:
             "nonce": self._nonce,
         }
         if action.grid:
-            return sweeps.prepare(path, action.grid, action.params, **options)[1]
-        return launch.prepare(path, action.params, **options)[1]
+            return sweeps.prepare(path, action.grid, self._params, **options)[1]
+        return launch.prepare(path, self._params, **options)[1]
 
 
 def _waited(
