@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from provenote.compare.report import Report
 
 HTML, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
-_MARK = "provenote report 1"
+MARK = "provenote report 1"
+"""What tells that a file is a report or a page of ours, which a later one may replace."""
 _LOOKED = 400  # bytes in which the mark stands
 _ENDINGS = {
     "image/png": "png",
@@ -87,7 +88,7 @@ def files_of(path: Path) -> Path:
 def _is_ours(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return _MARK.encode() in file.read(_LOOKED)
+            return MARK.encode() in file.read(_LOOKED)
     except OSError:
         return False
 
@@ -170,7 +171,7 @@ def page(report: Report) -> str:
         body.append(f"<section>{head}{''.join(map(html.part, parts))}</section>")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="generator" content="{_MARK}">'
+        f'<meta name="generator" content="{MARK}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{title}</title>"
         f"<style>{sheet()}{_PAGE}</style></head>\n"
@@ -198,7 +199,7 @@ def document(report: Report, folder: str) -> tuple[str, list[tuple[str, bytes]]]
         images.append((name, data))
         return f"{quote(folder)}/{name}"
 
-    made = [f"<!-- {_MARK} -->\n# {markdown.text(report.title, 300)}\n"]
+    made = [f"<!-- {MARK} -->\n# {markdown.text(report.title, 300)}\n"]
     for heading, parts in report.sections:
         if heading:
             made.append(f"## {markdown.text(heading, 200)}\n")

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from provenote.compare import notebooks
 from provenote.compare.notebooks import NotebookCell, NotReadable
 from provenote.compare.numbers import counted
+from provenote.compare.report_file import MARK
 from provenote.render import html
 from provenote.render.style import sheet as common
 from provenote.reviews import page_cells, page_style, page_threads, pairing
@@ -28,8 +29,6 @@ FILE, BLOCK = 200_000_000, 6_000_000
 """Bytes of pictures that a page, and a block in a saved notebook, carry."""
 LINKS = 60
 """Changes and threads that the page's own list names."""
-MARK = "provenote report 1"
-"""What tells that a file is a report of ours, which a later one may replace."""
 _STATES = {"open": "open", "approved": "approved", "changes-requested": "changes requested"}
 _ROLES = {"open": "muted", "approved": "ok", "changes-requested": "warn"}
 
