@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ledger_world import NOW, PROJECT, Key, World, rule, subject
 
 from provenote.errors import Refused
 from provenote.registry import event as ledger_event
+from provenote.registry import reviewed
 from provenote.registry.fold import fold as ledger_fold
 from provenote.registry.state import NotReleased, State
 from provenote.reviews import anchors, assembling, event, fold, notebook_file
@@ -384,6 +386,29 @@ def test_a_vote_that_is_not_about_this_notebook_by_such_a_person_does_not_count(
     if "decision" not in vote:
         world.talk.vote(one, "bob", of=world.of())
         assert world.lacks(asked) == set()
+
+
+def test_the_notebook_of_a_run_must_be_the_bytes_that_were_approved(monkeypatch: pytest.MonkeyPatch) -> None:
+    opinion = reviewed.Opinion((("bob", hashlib.sha256(b"one").hexdigest()),), (), 0, ())
+    held = {"content": b"one"}
+    monkeypatch.setattr("provenote.git.command.blobs", lambda folder, names: iter([held["content"]]))
+    reviewed.check_notebook(Path(), subject(), opinion)
+    for other in (b"two", None):  # as another object of the same SHA-1, or none
+        held["content"] = other  # type: ignore[assignment]
+        with pytest.raises(Refused):
+            reviewed.check_notebook(Path(), subject(), opinion)
+
+
+def test_reviews_that_cannot_be_read_stop_a_request_and_not_the_registry() -> None:
+    world = Governed()
+    asked = world.asked()
+
+    def broken() -> dict[str, bytes]:
+        raise Refused("the branch provenote-reviews was tampered with")
+
+    found = State(ledger_fold(world.files, world.root, world.now, world.held.get, broken)).promotion(asked)
+    assert found is not None
+    assert [one.text for one in found.verdict.problems] == ["the branch provenote-reviews was tampered with"]
 
 
 def test_an_override_waives_reviews_and_is_ratified_with_them() -> None:

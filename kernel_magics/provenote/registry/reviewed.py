@@ -87,8 +87,38 @@ class Opinion:
         return found
 
 
+class _Events:
+    """The events of the copies in a ledger and of the branch, each read and verified once, when asked for."""
+
+    def __init__(self, kept: Files, branch: Callable[[], Files]) -> None:
+        self._kept, self._branch = kept, branch
+
+    @cached_property
+    def kept(self) -> dict[str, ReviewEvent]:
+        return fold.parse({str(copied(path)): content for path, content in self._kept.items()})[0]
+
+    @cached_property
+    def branch(self) -> dict[str, ReviewEvent]:
+        return fold.parse(self.files)[0]
+
+    @property
+    def files(self) -> Files:
+        return self._read[0]
+
+    @property
+    def unreadable(self) -> str:
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[Files, str]:
+        try:
+            return self._branch(), ""
+        except ProvenoteError as error:
+            return {}, error.line
+
+
 class Reviewed:
-    """The events of reviews that a ledger keeps, and those of the branch here.
+    """What a ledger keeps of reviews, and what the branch here holds.
 
     Parameters
     ----------
@@ -96,16 +126,16 @@ class Reviewed:
         The copies in the ledger, by their path there.
     branch : callable
         Returns the files of the branch of reviews.
-    trying : bool
-        Whether what the branch holds counts as kept: to see what an event would do.
     """
 
-    def __init__(self, kept: Files, branch: Callable[[], Files] = dict, *, trying: bool = False) -> None:
-        self._kept, self._branch, self._trying = kept, branch, trying
+    def __init__(self, kept: Files, branch: Callable[[], Files] = dict) -> None:
+        self._events, self._trying = _Events(kept, branch), False
 
     def tried(self) -> Reviewed:
-        """Return the same as if the ledger held copies of the whole branch."""
-        return Reviewed(self._kept, self._branch, trying=True)
+        """Return the same as if the ledger held copies of the whole branch: to see what an event would do."""
+        made = Reviewed({})
+        made._events, made._trying = self._events, True
+        return made
 
     # ------------------------------------------------------------------ judging
 
@@ -137,7 +167,7 @@ class Reviewed:
             The release that is judged: all that it names must be there.
         """
         if heads is None:
-            events, broken = {**self._kept_events, **self._branch_events}, self._unreadable
+            events, broken = {**self._events.kept, **self._events.branch}, self._events.unreadable
         else:
             named = tuple(own.body.get("reviews", ())) if own is not None else ()
             events, broken = self._closed(heads, named)
@@ -177,9 +207,9 @@ class Reviewed:
         Refused
             If the branch of reviews was tampered with.
         """
-        events = {**self._kept_events, **self._branch_events}
-        if self._unreadable:
-            raise Refused(self._unreadable)
+        if self._events.unreadable:
+            raise Refused(self._events.unreadable)
+        events = {**self._events.kept, **self._events.branch}
         book = fold.gather(events, {}, _who(log, log.policy, None), log.now)
         about = [
             name
@@ -191,7 +221,7 @@ class Reviewed:
     def copies(self, heads: Iterable[str]) -> dict[str, bytes]:
         """Return the files that the ledger must hold for these heads, by their path there."""
         events, _ = self.tried()._closed(heads, ())
-        files = self._branch_files
+        files = self._events.files
         found = {f"reviews/{name[:2]}/{name[2:]}": f"e/{name[:2]}/{name[2:]}" for name in events}
         return {path: files[source] for path, source in found.items() if source in files}
 
@@ -202,31 +232,13 @@ class Reviewed:
 
     def _closed(self, heads: Iterable[str], needed: tuple[str, ...]) -> tuple[dict[str, ReviewEvent], str]:
         """Return these events and all that they have seen, and what is wrong with those that are needed."""
-        there = {**self._kept_events, **(self._branch_events if self._trying else {})}
+        there = {**self._events.kept, **(self._events.branch if self._trying else {})}
         found, _ = _closure(there, heads)
         strictly, missing = _closure(there, needed)
         broken = (
             f"the review event {missing[:12]}, on which it rests, is not in the ledger" if missing else ""
         )
         return {**found, **strictly}, broken
-
-    @cached_property
-    def _kept_events(self) -> dict[str, ReviewEvent]:
-        return fold.parse({str(copied(path)): content for path, content in self._kept.items()})[0]
-
-    @cached_property
-    def _branch_events(self) -> dict[str, ReviewEvent]:
-        return fold.parse(self._branch_files)[0]
-
-    @cached_property
-    def _branch_files(self) -> Files:
-        try:
-            return self._branch()
-        except ProvenoteError as error:
-            self._unreadable = error.line
-            return {}
-
-    _unreadable = ""
 
 
 def _closure(there: Mapping[str, ReviewEvent], heads: Iterable[str]) -> tuple[dict[str, ReviewEvent], str]:
