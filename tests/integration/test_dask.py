@@ -362,6 +362,17 @@ def test_a_remote_that_refuses_is_named(project: Path, cluster: Cluster, tmp_pat
     assert not jobs(project)
 
 
+def test_a_remote_that_takes_no_runs_costs_no_run(project: Path, cluster: Cluster, tmp_path: Path) -> None:
+    hook = tmp_path / "origin.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nwhile read old new ref; do case $ref in refs/exps/*) exit 1;; esac; done\n")
+    hook.chmod(0o755)
+    result = run(cluster, n=1)
+    assert result.state.state == "succeeded"
+    assert "in your repository only" in (result.state.reason or "")
+    assert [row.params["n"] for row in finished(project)] == [1]
+    assert not git(project, "ls-remote", "origin", "refs/exps/*")
+
+
 def test_only_one_of_two_moves_a_ref(project: Path) -> None:
     place = workspace.find()
     remote = transport.choose(place.top)

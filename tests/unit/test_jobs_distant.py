@@ -13,7 +13,9 @@ from provenote.jobs.distant.claims import Move
 from provenote.jobs.distant.left import Notes
 from provenote.jobs.distant.work import Work
 from provenote.jobs.folder import JobFolder
+from provenote.jobs.outcome import as_error
 from provenote.jobs.spec import JobSpec
+from provenote.sharing.transport import Unreachable
 
 
 def answer(verdict: str, **more: object) -> dict[str, object]:
@@ -77,11 +79,16 @@ def test_what_a_verdict_means(said, asked, state, words):
 
 def test_what_could_not_be_done_there_is_told_with_its_mend():
     error = {"kind": "WorldError", "what": "no disk", "mend": "`df`"}
-    assert verdicts.event(answer("broken", error=error), False) == {
-        "state": "failed",
-        "reason": "no disk",
-        "error": error,
-    }
+    what = "no disk, says the worker on far"
+    event = verdicts.event(answer("broken", error=error), False)
+    assert event == {"state": "failed", "reason": what, "error": {**error, "what": what}}
+    named = verdicts.event(answer("broken", error={**error, "what": "no git on far"}), False)
+    assert named is not None and named["reason"] == "no git on far"
+
+
+def test_an_error_keeps_the_kind_that_says_the_exit_status():
+    assert as_error(Unreachable("gone"))["kind"] == as_error(claims.Declined("no"))["kind"] == "WorldError"
+    assert as_error(ValueError("x"))["kind"] == "Defect"
 
 
 @pytest.mark.parametrize(

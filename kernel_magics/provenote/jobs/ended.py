@@ -60,6 +60,8 @@ def ended(result: JobResult) -> View:
         parts.append(Line(state.reason, "warn"))
     if state.error is not None and state.error["what"] != state.reason:
         parts.append(Line(f"{state.error['what']}. {state.error['mend'] or ''}".strip(), "failed"))
+    elif state.error is not None and state.error["mend"]:
+        parts.append(Line(state.error["mend"]))
     facts = [("job", Cell(result.id[:8], "code", result.id))]
     if state.output:
         facts.append(("executed notebook", Cell(state.output, "code")))

@@ -35,9 +35,10 @@ class Outcome:
 
 
 def as_error(error: BaseException) -> dict[str, Any]:
-    """Return an error as an event carries it."""
+    """Return an error as an event carries it: its kind is the nearest one of the family's own."""
     if isinstance(error, ProvenoteError):
-        return {"kind": type(error).__name__, "what": error.what[:500], "mend": error.mend}
+        family = [one.__name__ for one in type(error).__mro__ if one.__module__ == ProvenoteError.__module__]
+        return {"kind": family[0], "what": error.what[:500], "mend": error.mend}
     return {"kind": "Defect", "what": f"{type(error).__name__}: {error}"[:500], "mend": None}
 
 

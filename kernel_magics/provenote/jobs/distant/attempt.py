@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -69,6 +70,7 @@ def main(hears: int = 0, answers: int = 1) -> int:
     try:
         verdict = _attempt(order, store, name, tell, pipes)
     except _Cancelled:
+        _end_group()
         verdict = {"verdict": "cancelled"}
     except Exception as error:
         from provenote.jobs.outcome import as_error
@@ -113,12 +115,23 @@ def _cancel(number: int, frame: FrameType | None) -> None:
     raise _Cancelled
 
 
+def _end_group() -> None:
+    """End what still works for this attempt, as a fetch."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGTERM)
+
+
 def _attempt(
     order: Mapping[str, Any], store: Store, name: str, tell: Any, pipes: list[int]
 ) -> dict[str, Any]:
+    from provenote.errors import WorldError
     from provenote.jobs.distant import claims, publish
-    from provenote.sharing.transport import Raced
+    from provenote.sharing.transport import Raced, Unreachable
 
+    if shutil.which("git") is None:
+        mend = "Install Git 2.31 or newer there, and start its workers anew"
+        raise WorldError(f"git is not on the PATH of the worker on {os.uname().nodename}", mend)
     code, expect, job = order["code"], order["expect"], order["job"]
     who = order["who"]
     for variable in ("AUTHOR", "COMMITTER"):
@@ -128,6 +141,8 @@ def _attempt(
         store.fetch(code["ref"], code["commit"])
     except Raced:
         return {"verdict": "stale"}
+    except Unreachable as error:
+        raise WorldError(error.what, "Workers need access of their own to the Git remote") from error
     facts = {"job": job, "attempt": order["attempt"], "by": order["by"], "worker": order["worker"]}
     claim = claims.write(store.clone, "claim", {**facts, "host": os.uname().nodename, "at": time.time()})
     ref = claims.job_ref(job)
@@ -149,8 +164,14 @@ def _attempt(
         state, folder = _run(order, place, tell, pipes)
         kept = publish.keep_artifacts(place / order["prefix"], state)
         missed = lacking if state.state != "succeeded" else None
-        result = publish.result(place, folder, state, [missed, kept, order["note"]])
-        return publish.publish(store, place, order, claim, result)
+        remarks = [missed, kept, order["note"]]
+        result = publish.result(place, folder, state, remarks)
+        try:
+            return publish.publish(store, place, order, claim, result)
+        except claims.Declined:  # of runs, as it seems: it took the claim
+            remarks.append("the remote takes no run (refs/exps/*): this one is in your repository only")
+            result = publish.result(place, folder, state, remarks)
+            return publish.publish(store, place, order, claim, result, named=False)
 
 
 def _bring_data(order: Mapping[str, Any], store: Store, place: Path) -> str | None:

@@ -26,6 +26,10 @@ JOBS = "refs/provenote/jobs"
 _RACED = ("stale info", "already exists", "cannot lock ref", "failed to update ref", "fetch first", "atomic")
 
 
+class Declined(WorldError):
+    """The remote can be reached, and does not take such refs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """A ref of the remote, and where it goes.
@@ -69,8 +73,10 @@ def push(remote: Remote, moves: Iterable[Move], atomic: bool = True) -> bool:
 
     Raises
     ------
+    Declined
+        If the remote refuses our refs.
     WorldError
-        If the remote cannot be reached, or refuses our refs.
+        If it cannot be reached.
     """
     listed = list(moves)
     if not listed:  # without any, Git would push the branch
@@ -87,7 +93,7 @@ def push(remote: Remote, moves: Iterable[Move], atomic: bool = True) -> bool:
         return False
     name = transport.without_password(remote.url or remote.name)
     reason = declined[0].removeprefix("[remote rejected] ").strip("()")
-    raise WorldError(
+    raise Declined(
         f"the remote {name} refuses the refs that jobs need ({reason})",
         "Allow pushes to refs/provenote/* and refs/exps/*, or run here: `--on local`",
     )

@@ -20,7 +20,7 @@ from provenote.stores import runs
 from provenote.workspace import find
 
 _LOG_KEPT = 2_000_000  # bytes of the log's end that travel with the result
-_TRIES = (1.0, 4.0, 15.0)  # seconds between tries to publish, where the remote does not answer
+_TRIES = (1.0, 4.0, 15.0, 60.0, 240.0)  # seconds between tries to publish, where the remote does not answer
 
 
 def keep_artifacts(root: Path, state: JobState) -> str | None:
@@ -72,17 +72,30 @@ def _parent(place: Path, commit: str) -> str:
     return next(line for line in content.split(b"\n") if line.startswith(b"parent "))[7:].decode()
 
 
-def publish(store: Store, place: Path, order: Mapping[str, Any], claim: str, result: str) -> dict[str, Any]:
+def publish(
+    store: Store, place: Path, order: Mapping[str, Any], claim: str, result: str, named: bool = True
+) -> dict[str, Any]:
     """Push the run and the result, if the claim still holds; return the verdict.
+
+    Parameters
+    ----------
+    store, place, order
+    claim, result : str
+        Commits: where the job's ref is, and where it goes.
+    named : bool
+        Whether the run gets its ref on the remote. It travels with the result anyway.
 
     Raises
     ------
+    Declined
+        If the remote refuses.
     WorldError
-        If the remote does not answer, or refuses.
+        If it does not answer.
     """
     facts, parents = claims.read(place / ".git", result)
     moves = [claims.Move(claims.job_ref(order["job"]), claim, result)]
-    moves += [claims.Move(facts["ref"], None, commit) for commit in parents]
+    if named:
+        moves += [claims.Move(facts["ref"], None, commit) for commit in parents]
     remote = replace(store.remote, folder=place)
     for pause in (*_TRIES, None):
         try:
@@ -94,6 +107,8 @@ def publish(store: Store, place: Path, order: Mapping[str, Any], claim: str, res
             if found != claim:
                 return {"verdict": "superseded", "at": found}
             refused = WorldError(f"the remote did not take the run of job {order['job'][:8]}")
+        except claims.Declined:
+            raise
         except WorldError as error:
             refused = error
         if pause is not None:

@@ -29,8 +29,9 @@ def event(answer: Mapping[str, Any], asked: bool) -> dict[str, Any] | None:
         said = f": {answer['said'][0]}" if answer["said"] else ""
         return {"state": "killed", "reason": reason + said}
     if verdict == "broken":
-        error = answer["error"]
-        return {"state": "failed", "reason": error["what"], "error": error}
+        what, host = answer["error"]["what"], answer["host"]
+        what = what if host in what else f"{what}, says the worker on {host}"
+        return {"state": "failed", "reason": what, "error": {**answer["error"], "what": what}}
     return None
 
 
