@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from provenote.tracking import counters, resources
+from provenote.tracking import counters, gpus, limits, resources
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -187,6 +187,10 @@ def nvml(**changed):
             total=80_000_000_000, used=3_000_000_000
         ),
         "nvmlDeviceGetUtilizationRates": lambda handle: types.SimpleNamespace(gpu=40 + handle),
+        "nvmlDeviceGetComputeRunningProcesses": lambda handle: [],
+        "nvmlDeviceGetPowerUsage": lambda handle: 250_000,
+        "nvmlDeviceGetTemperature": lambda handle, sensor: 61,
+        "nvmlShutdown": lambda: None,
     }
     return types.SimpleNamespace(**{**answers, **changed})
 
@@ -205,20 +209,62 @@ def test_gpus_are_sampled_where_there_are_some(tmp_path, quick, monkeypatch):
         "memory_peak_mb": 3000.0,
         "percent_mean": 41.0,
         "percent_max": 41.0,
+        "power_mean_w": 250.0,
+        "power_max_w": 250.0,
+        "temperature_max_c": 61,
+        "busy_s": figures["gpus"][1]["busy_s"],
     }
+    assert "gpu" not in figures
 
 
 def broken(*_):
     raise RuntimeError("driver not loaded")
 
 
-def test_a_device_that_cannot_tell_its_use_still_tells_its_memory(tmp_path, quick, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", nvml(nvmlDeviceGetUtilizationRates=broken))
-    told = []
-    sampler = resources.Sampler(tmp_path, told.append)
-    sampler.start()
-    until(lambda: told)
-    assert sampler.stop()["gpus"][0].keys() == {"name", "memory_total_mb", "memory_peak_mb"}
+def looked(monkeypatch, seconds=10.0, pids=(7,), **changed):
+    """Return the figures of the first device after two looks."""
+    monkeypatch.setitem(sys.modules, "pynvml", nvml(nvmlDeviceGetCount=lambda: 1, **changed))
+    found = gpus.find()
+    found.sample(seconds, pids)
+    found.sample(seconds, pids)
+    figures = found.figures()
+    assert figures["gpu_s"] == figures["gpus"][0]["busy_s"]
+    return figures["gpus"][0]
+
+
+def test_a_device_that_cannot_tell_something_tells_the_rest(monkeypatch):
+    plain = {"name", "memory_total_mb", "memory_peak_mb", "percent_mean", "percent_max", "power_mean_w"}
+    plain |= {"power_max_w", "temperature_max_c", "busy_s"}
+    assert looked(monkeypatch).keys() == plain
+    for call, gone in (
+        ("nvmlDeviceGetUtilizationRates", {"percent_mean", "percent_max"}),
+        ("nvmlDeviceGetMemoryInfo", None),
+        ("nvmlDeviceGetComputeRunningProcesses", set()),
+        ("nvmlDeviceGetPowerUsage", {"power_mean_w", "power_max_w"}),
+        ("nvmlDeviceGetTemperature", {"temperature_max_c"}),
+    ):
+        if gone is None:  # without its memory it is no device that we know
+            monkeypatch.setitem(sys.modules, "pynvml", nvml(**{call: broken}))
+            assert gpus.find() is None
+        else:
+            assert looked(monkeypatch, **{call: broken}).keys() == plain - gone
+    assert looked(monkeypatch, nvmlDeviceGetComputeRunningProcesses=broken)["busy_s"] == 20.0
+
+
+@linux
+def test_a_device_works_for_the_run_that_holds_it(monkeypatch):
+    def held(*pids):
+        return lambda handle: [types.SimpleNamespace(pid=pid, usedGpuMemory=2_000_000_000) for pid in pids]
+
+    idle = {"nvmlDeviceGetUtilizationRates": lambda handle: types.SimpleNamespace(gpu=0)}
+    own = looked(monkeypatch, nvmlDeviceGetComputeRunningProcesses=held(7, 8), **idle)
+    assert (own["own_memory_peak_mb"], own["busy_s"]) == (2000.0, 20.0)
+    others = looked(monkeypatch, nvmlDeviceGetComputeRunningProcesses=held(os.getpid()))
+    assert others["busy_s"] == 0.0 and "own_memory_peak_mb" not in others
+    # In a container the driver names processes that are not seen there: whoever computes may be ours.
+    unseen = looked(monkeypatch, nvmlDeviceGetComputeRunningProcesses=held(2**30))
+    assert unseen["busy_s"] == 20.0
+    assert looked(monkeypatch, **idle)["busy_s"] == 0.0
 
 
 @pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetName"])
@@ -230,7 +276,7 @@ def test_a_broken_driver_leaves_the_other_figures(tmp_path, quick, monkeypatch, 
     until(lambda: told)
     figures = sampler.stop()
     assert "gpus" not in figures
-    assert figures["samples"] >= 1
+    assert (figures["gpu"], figures["samples"] >= 1) == ("none seen", True)
 
 
 @linux
@@ -256,3 +302,64 @@ def test_naming_the_module_imports_nothing_heavy():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+@linux
+def test_what_descendants_write_and_hold_is_the_runs_own(tmp_path):
+    child = (
+        "import os\n"
+        "with open('a', 'wb') as file:\n"
+        "    file.write(b'x' * 8_000_000); file.flush(); os.fsync(file.fileno())\n"
+        "held = bytearray(120_000_000)\n"
+    )
+    code = (
+        "import json, pathlib, subprocess, sys\nfrom provenote.tracking import resources\n"
+        "sampler = resources.Sampler(pathlib.Path('.'))\nsampler.start()\n"
+        f"subprocess.run([sys.executable, '-c', {child!r}], check=True)\nprint(json.dumps(sampler.stop()))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=tmp_path)
+    figures = json.loads(answer.stdout)
+    assert figures["children_rss_peak_mb"] >= 120  # though nobody looked while it lived
+    assert figures["tree_rss_peak_mb"] >= figures["children_rss_peak_mb"]
+    if figures["disk_written_mb"] < 8:
+        pytest.skip("the disk of the tests is none that counts what is written")
+    assert 8 <= figures["disk_written_mb"] < 40
+
+
+def test_an_adopted_process_counts_after_its_end(monkeypatch):
+    monkeypatch.setattr(counters, "_spent", counters.Spent())
+    before = counters.read()
+    counters.adopt(2**30)
+    counters.release(2**30, counters.Spent(3.0, 5_000_000, 7_000_000, 2**40))
+    counters.release(2**30, counters.Spent(3.0))  # it has ended once
+    after = counters.read()
+    assert 3 <= after.cpu - before.cpu < 6
+    assert after.waited_peak == 2**40
+    if before.written is not None:
+        assert 7_000_000 <= after.written - before.written < 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "limit", "share"),
+    [
+        (["4:memory:/a/b", "1:cpu,cpuacct:/a"],
+         {"memory/a/b/memory.limit_in_bytes": "9223372036854771712", "memory/a/memory.limit_in_bytes": "5000",
+          "cpu/a/cpu.cfs_quota_us": "50000", "cpu/a/cpu.cfs_period_us": "100000"}, 5000, 0.5),
+        (["0::/x/y"], {"x/y/memory.max": "max", "x/memory.max": "7000", "x/y/cpu.max": "max 100000",
+                       "x/cpu.max": "75000 100000"}, 7000, 0.75),
+        (["0::/hidden"], {"memory.max": "6000", "cpu.max": "25000 100000"}, 6000, 0.25),
+        (["4:memory:/gone", "1:cpu:/gone"],
+         {"memory/memory.limit_in_bytes": "4000", "cpu/cpu.cfs_quota_us": "-1"}, 4000, None),
+        (["odd"], {"memory.max": "nonsense"}, None, None),
+        ([], {}, None, None),
+    ],
+)  # fmt: skip
+def test_limits_of_control_groups_count_before_the_machine(tmp_path, groups, files, limit, share):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    bound = limits.memory(tmp_path, groups)
+    assert bound == (limit, "control group") if limit else bound is None or bound[1] == "machine"
+    allowed = limits.processors(tmp_path, groups)
+    assert allowed == share if share else allowed >= 1
+    assert limits.cores() >= 1

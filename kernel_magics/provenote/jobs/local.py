@@ -148,11 +148,6 @@ def environment(spec: JobSpec) -> dict[str, str]:
 
 def cores() -> int:
     """Return how many processors this process may use: affinity and the container's quota."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            count = min(count, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
-    return max(1, count)
+    from provenote.tracking import limits
+
+    return limits.cores()

@@ -106,11 +106,17 @@ class ForkedProcess:
 
     def _told(self, message: Mapping[str, Any]) -> None:
         if "exit" in message:
-            self._ended(int(message["exit"]), float(message.get("cpu", 0)))
+            used = counters.Spent(
+                float(message.get("cpu", 0)),
+                int(message.get("read", 0)),
+                int(message.get("written", 0)),
+                int(message.get("peak", 0)),
+            )
+            self._ended(int(message["exit"]), used)
 
-    def _ended(self, code: int, cpu: float = 0.0) -> None:
+    def _ended(self, code: int, used: counters.Spent | None = None) -> None:
         self.returncode = code
-        counters.release(self.pid, cpu)
+        counters.release(self.pid, used or counters.Spent())
         if self._line is not None:
             self._line.close()
         if self._handle is not None:

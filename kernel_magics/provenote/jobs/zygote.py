@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 from provenote.jobs import asking, descendants
 from provenote.jobs.asking import Asker, send
 from provenote.jobs.ready import readable
+from provenote.tracking import counters
 
 _LOOK_EVERY = 5.0  # seconds between two looks at the environment while nothing happens
 _GRACE = 5.0  # seconds for a request to follow its connection, when the zygote wants to leave
@@ -209,16 +210,19 @@ class Zygote:
     def _reap(self) -> None:
         while self._children:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if ended is None:
+                    return
+                moved = counters.disk(ended.si_pid) or (0, 0)  # nobody tells it once it is waited for
+                pid, status, usage = os.wait4(ended.si_pid, 0)
             except ChildProcessError:
-                return
-            if pid == 0:
                 return
             asker = self._children.pop(pid, None)
             self._last = time.monotonic()
             if asker is not None:
-                ended = {"exit": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
-                send(asker.connection, ended)
+                used = {"cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+                used |= {"read": moved[0], "written": moved[1]}
+                send(asker.connection, {"exit": os.waitstatus_to_exitcode(status), **used})
                 del self._askers[asker.connection.fileno()]
                 asker.close()
 

@@ -22,7 +22,10 @@ class Reading:
     rss, rss_peak, children_rss : int or None
         Bytes of resident memory: of this process now, its peak since it was born, its descendants now.
     read, written : int or None
-        Bytes that this process has read from and written to disks.
+        Bytes read from and written to disks by this process, its living descendants and those it has waited
+        for.
+    waited_peak : int or None
+        Peak of resident memory, in bytes, of the largest descendant that it has waited for.
     received, sent : int or None
         Bytes on all network interfaces of the machine but loopback.
     """
@@ -35,11 +38,32 @@ class Reading:
     written: int | None = None
     received: int | None = None
     sent: int | None = None
+    waited_peak: int | None = None
 
 
-# Processes that work for this one though another one forked them, and the processor time of those that ended.
+@dataclass(slots=True)
+class Spent:
+    """What processes used that have ended.
+
+    Parameters
+    ----------
+    cpu : float
+        Seconds of processor time, with those of what they had waited for.
+    read, written : int
+        Bytes from and to disks.
+    peak : int
+        Bytes of resident memory of the largest.
+    """
+
+    cpu: float = 0.0
+    read: int = 0
+    written: int = 0
+    peak: int = 0
+
+
+# Processes that work for this one though another one forked them, and what those used that ended.
 _adopted: dict[int, None] = {}
-_spent = 0.0
+_spent = Spent()
 
 
 def adopt(pid: int) -> None:
@@ -47,19 +71,14 @@ def adopt(pid: int) -> None:
     _adopted[pid] = None
 
 
-def release(pid: int, cpu: float) -> None:
-    """Count an adopted process that has ended as one that was waited for.
-
-    Parameters
-    ----------
-    pid : int
-    cpu : float
-        Seconds of processor time of it and of what it had waited for.
-    """
-    global _spent
+def release(pid: int, used: Spent) -> None:
+    """Count an adopted process that has ended as one that was waited for."""
     if pid in _adopted:
         del _adopted[pid]
-        _spent += cpu
+        _spent.cpu += used.cpu
+        _spent.read += used.read
+        _spent.written += used.written
+        _spent.peak = max(_spent.peak, used.peak)
 
 
 def read() -> Reading:
@@ -69,10 +88,8 @@ def read() -> Reading:
 
 def _read_proc() -> Reading:
     times = os.times()
-    children = _descendants(os.getpid())
-    for pid in list(_adopted):
-        children += [pid, *_descendants(pid)]
-    cpu = times.user + times.system + times.children_user + times.children_system + _spent
+    children = below()
+    cpu = times.user + times.system + times.children_user + times.children_system + _spent.cpu
     rss = peak = None
     for line in _lines("/proc/self/status"):
         if line.startswith(b"VmHWM:"):
@@ -80,23 +97,56 @@ def _read_proc() -> Reading:
         elif line.startswith(b"VmRSS:"):
             rss = int(line.split()[1]) * 1024
             break
+    own = disk("self")
+    bytes_read, written = own or (0, 0)
     children_rss = 0
     for child in children:
         child_cpu, child_rss = _child(child)
         cpu += child_cpu
         children_rss += child_rss
-    io = dict(line.split(b": ", 1) for line in _lines("/proc/self/io") if b": " in line)
+        moved = disk(child) or (0, 0)  # one that has just ended, or another user's
+        bytes_read, written = bytes_read + moved[0], written + moved[1]
     received, sent = _network()
     return Reading(
         cpu,
         rss,
         peak,
         children_rss,
-        int(io[b"read_bytes"]) if b"read_bytes" in io else None,
-        int(io[b"write_bytes"]) if b"write_bytes" in io else None,
+        bytes_read + _spent.read if own else None,
+        written + _spent.written if own else None,
         received,
         sent,
+        _waited_peak(),
     )
+
+
+def below() -> list[int]:
+    """Return the living descendants of this process, adopted ones among them; none where none are told."""
+    found = _descendants(os.getpid())
+    for pid in list(_adopted):
+        found += [pid, *_descendants(pid)]
+    return found
+
+
+def disk(pid: int | str) -> tuple[int, int] | None:
+    """Return the bytes that a process has read from and written to disks; None where that is not told.
+
+    What it waited for is included (``ioac`` of wait_task_zombie, linux/kernel/exit.c).
+    """
+    io = dict(line.split(b": ", 1) for line in _lines(f"/proc/{pid}/io") if b": " in line)
+    try:
+        return int(io[b"read_bytes"]), int(io[b"write_bytes"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _waited_peak() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return max(peak if sys.platform == "darwin" else peak * 1024, _spent.peak)
 
 
 def _lines(path: str) -> list[bytes]:
@@ -169,6 +219,7 @@ def _read_psutil() -> Reading:
         children_rss,
         received=sum(counter.bytes_recv for counter in counters.values()),
         sent=sum(counter.bytes_sent for counter in counters.values()),
+        waited_peak=_waited_peak(),
     )
 
 

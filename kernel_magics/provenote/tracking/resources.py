@@ -2,7 +2,7 @@
 
 - Figures are taken at the start and at the end (`provenote.tracking.counters`). One daemon thread sleeps
   for `PATIENCE` seconds; a run that lasts longer is sampled by it, every `INTERVAL` seconds or less often.
-- The GPU is asked through NVML by the thread alone, so a short run carries no GPU figures.
+- The GPU is asked by the thread alone (`provenote.tracking.gpus`), so a short run carries no GPU figures.
 - Names carry their unit. What cannot be known is absent, never 0.
 - A forked child owns neither the thread nor the figures: its `Sampler.stop` gives nothing.
 """
@@ -10,33 +10,21 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provenote.tracking.counters import Reading, read
+from provenote.tracking import gpus, limits
+from provenote.tracking.counters import Reading, below, read
 
 MB = 1_000_000
 PATIENCE = 2.0
 """Seconds before the thread takes its first sample."""
 INTERVAL = 5.0
 """Seconds between two samples in the first hour; later a 720th of the time that has passed."""
-
-
-@dataclass(slots=True)
-class _Gpu:
-    """What the samples said of one GPU; memory in bytes, use in percent."""
-
-    name: str
-    memory_total: int
-    use: list[float] = field(default_factory=list)
-    memory_peak: int = 0
 
 
 class Sampler:
@@ -66,9 +54,10 @@ class Sampler:
         self._free = 0
         self._rss = 0
         self._children_rss = 0
+        self._tree_rss = 0
+        self._may: tuple[tuple[int, str] | None, float] | None = None
         self._samples = 0
-        self._gpus: list[_Gpu] = []
-        self._driver: str | None = None
+        self._gpus: gpus.Gpus | None = None
         self._enough = threading.Event()
         self._lock = threading.Lock()
 
@@ -106,12 +95,14 @@ class Sampler:
         dict
             ``wall_s``; ``cpu_s`` and ``cpu_percent`` (100 is one processor all the time) of this process and
             its descendants; ``rss_peak_mb`` of this process (``rss_peak_exact`` says whether it is the true
-            peak or the highest sample) and ``children_rss_peak_mb``, the highest sample of its descendants
-            together; ``disk_read_mb`` and ``disk_written_mb`` of this process; ``disk_free_mb`` and
-            ``disk_free_change_mb`` of the disk that holds the project, whoever used it;
-            ``network_received_mb`` and ``network_sent_mb`` of the whole machine (``network_scope``);
-            ``samples``; ``gpu_driver`` and ``gpus``, a list of ``name, percent_mean, percent_max,
-            memory_peak_mb, memory_total_mb`` of each whole device. MB are 10^6 bytes.
+            peak or the highest sample); ``children_rss_peak_mb``, the highest sample of its descendants
+            together or the peak of the largest that has ended, and ``tree_rss_peak_mb`` of all of them;
+            ``memory_limit_mb`` and by what (``memory_limit_by``), ``memory_share`` of it that the tree had at
+            its peak, and ``processors`` that may be used; ``disk_read_mb`` and ``disk_written_mb`` of this
+            process and its descendants; ``disk_free_mb`` and ``disk_free_change_mb`` of the disk that holds
+            the project, whoever used it; ``network_received_mb`` and ``network_sent_mb`` of the whole machine
+            (``network_scope``); ``samples``; ``gpu_driver``, ``gpu_s`` and ``gpus``, see
+            `provenote.tracking.gpus`, or ``gpu``: ``none seen`` where one was looked for. MB are 10^6 bytes.
         """
         last = read()
         wall = max(time.monotonic() - self._began, 1e-6)
@@ -128,8 +119,14 @@ class Sampler:
                 found.update(rss_peak_mb=_mb(max(last.rss_peak, self._rss)), rss_peak_exact=True)
             elif self._rss:
                 found.update(rss_peak_mb=_mb(self._rss), rss_peak_exact=False)
-            if self._children_rss:
-                found["children_rss_peak_mb"] = _mb(self._children_rss)
+            waited = _more(last.waited_peak, first.waited_peak)
+            children = max(self._children_rss, waited)
+            if children:
+                found["children_rss_peak_mb"] = _mb(children)
+            tree = max(self._tree_rss, children, int(found.get("rss_peak_mb", 0) * MB))
+            if tree:
+                found["tree_rss_peak_mb"] = _mb(tree)
+            found.update(self._limits(tree))
             for name in ("read", "written"):
                 before, after = getattr(first, name), getattr(last, name)
                 if before is not None and after is not None:
@@ -143,32 +140,54 @@ class Sampler:
                     found[f"network_{name}_mb"] = _mb(after - before)
                     found["network_scope"] = "whole machine"
             found["samples"] = self._samples
-            if self._gpus:
-                found.update(gpu_driver=self._driver, gpus=[_gpu_figures(gpu) for gpu in self._gpus])
+            if self._gpus is not None:
+                found.update(self._gpus.figures())
+            elif self._samples:
+                found["gpu"] = "none seen"
+        return found
+
+    def _limits(self, tree: int) -> dict[str, Any]:
+        """Return what may be used: it says whether a peak of memory was near the end."""
+        if self._may is None:
+            self._may = limits.memory(), limits.processors()
+        memory, processors = self._may
+        found: dict[str, Any] = {"processors": round(processors, 2)}
+        if memory is not None:
+            found.update(memory_limit_mb=_mb(memory[0]), memory_limit_by=memory[1])
+            if tree:
+                found["memory_share"] = round(tree / memory[0], 4)
         return found
 
     def _note(self, reading: Reading) -> None:
         self._rss = max(self._rss, reading.rss or 0)
         self._children_rss = max(self._children_rss, reading.children_rss or 0)
+        self._tree_rss = max(self._tree_rss, (reading.rss or 0) + (reading.children_rss or 0))
 
     def _watch(self) -> None:
         try:
             self._sample()
         finally:
+            if self._gpus is not None:
+                self._gpus.close()
             self.watching = False
 
     def _sample(self) -> None:
         wait = PATIENCE
-        nvml: Any = None
+        looked = self._began
         while not self._enough.wait(wait):
+            found = self._gpus
             if not self._samples:
-                nvml = self._find_gpus()
+                found = gpus.find()
             reading = read()
+            pids = {os.getpid(), *below()} if found is not None else ()
+            now = time.monotonic()
             with self._lock:
+                self._gpus = found
                 self._samples += 1
                 self._note(reading)
-                if nvml is not None:
-                    self._sample_gpus(nvml)
+                if found is not None:
+                    found.sample(now - looked, pids)
+            looked = now
             if self._emit is not None:
                 try:
                     self._emit(self.figures())
@@ -176,47 +195,14 @@ class Sampler:
                     return
             wait = max(INTERVAL, (time.monotonic() - self._began) / 720)
 
-    def _find_gpus(self) -> Any:
-        """Open NVML where a device is there, and list the devices."""
-        if "pynvml" not in sys.modules and not any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg"))):
-            return None
-        try:
-            import pynvml  # 30 ms, and only in this thread
 
-            pynvml.nvmlInit()
-            self._driver = _text(pynvml.nvmlSystemGetDriverVersion())
-            for index in range(pynvml.nvmlDeviceGetCount()):
-                handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-                memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-                self._gpus.append(_Gpu(_text(pynvml.nvmlDeviceGetName(handle)), int(memory.total)))
-        except Exception:  # no such package, no driver, no right: this run has no GPU figures
-            self._gpus = []
-            return None
-        return pynvml
-
-    def _sample_gpus(self, nvml: Any) -> None:
-        for index, gpu in enumerate(self._gpus):
-            with contextlib.suppress(Exception):  # a device that was lost, or one that cannot tell (MIG)
-                handle = nvml.nvmlDeviceGetHandleByIndex(index)
-                gpu.memory_peak = max(gpu.memory_peak, int(nvml.nvmlDeviceGetMemoryInfo(handle).used))
-                gpu.use.append(float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu))
-
-
-def _gpu_figures(gpu: _Gpu) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": gpu.name, "memory_total_mb": _mb(gpu.memory_total)}
-    if gpu.memory_peak:
-        found["memory_peak_mb"] = _mb(gpu.memory_peak)
-    if gpu.use:
-        found.update(percent_mean=round(sum(gpu.use) / len(gpu.use), 1), percent_max=max(gpu.use))
-    return found
+def _more(last: int | None, first: int | None) -> int:
+    """Return a peak that only grows, where it has grown since: else it may be older than the run."""
+    return last if last is not None and first is not None and last > first else 0
 
 
 def _mb(size: float) -> float:
     return round(size / MB, 3)
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _free(folder: Path) -> int | None:
