@@ -87,7 +87,8 @@ def test_a_setup_that_breaks_is_an_error_and_the_cases_are_skipped() -> None:
     }
     found = cases.ended(notebook, ran(("setup", "failed")), {}, "a.ipynb", "cell 1: no module")
     assert outcomes(found) == {"cell 1": "error", "case": "skipped"} and found.outcome == "error"
-    assert "no module" in found.findings[1].why
+    assert "no module" in found.findings[0].why
+    assert found.findings[1].why == "it did not run, since cell 1 broke"
 
 
 def test_a_job_that_was_stopped_never_passes() -> None:

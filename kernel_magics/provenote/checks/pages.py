@@ -118,7 +118,12 @@ def contest(found: Contest, *, pictures: bool = False) -> View:
     paired = found.found
     word = found.word
     mark: Mark = "ok" if word in ("better", "not worse") else "failed" if word == "worse" else "warn"
-    rows = f"{found.rows.frame.shape[0]:,} rows, {paired.whole.gain.blocks:,} {paired.block}"
+    many = f"{found.rows.frame.shape[0]:,}"
+    rows = (
+        f"{many} rows, {paired.whole.gain.blocks:,} {paired.block}"
+        if found.gains
+        else f"{many} {paired.block}"
+    )
     parts: list[Part] = [Line(f"{names}: {word}", mark, aside=rows), _compared(found)]
     parts += [Line(f"{one.name}: {one.outcome}. {one.why}", MARKS[one.outcome])
               for one in verdict.findings if one.name.startswith("rows")]  # fmt: skip

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provenote.checks import subject
 from provenote.checks.verdict import Verdict
 from provenote.errors import UsageError, WorldError
 from provenote.events import Tell, silent
@@ -61,7 +62,13 @@ def of_model(
         Seconds that one cell, and the whole notebook, may take.
     kernel, label : str, optional
     tell : Tell
+
+    Raises
+    ------
+    UsageError
+        If there is no such model, or a parameter does not fit.
     """
+    subject.check(workspace, reference)  # what is not there is told before a job is made
     content = (files("provenote_templates") / f"{TEMPLATE}.ipynb").read_bytes()
     found = notebook.parse(workspace.dvc_root / f"{TEMPLATE}.ipynb", content)
     request = launch.fit(workspace, found, kernel, True)

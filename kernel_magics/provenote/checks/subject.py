@@ -88,20 +88,54 @@ def find(workspace: Workspace, reference: str, trusted: Iterable[str] = ()) -> E
     Refused
         If the ledger, the bytes or a type does not hold.
     """
+    name, place = parted(reference)
+    if not place:
+        return of_run(workspace, name, _newest(workspace, name), trusted)
+    if _VERSION.fullmatch(place):
+        return _version(workspace, name, place, trusted)
+    row = _row(workspace, place)
+    if row is not None:
+        return of_run(workspace, name, row, trusted)
+    return of_stage(workspace, name, place)
+
+
+def parted(reference: str) -> tuple[str, str]:
+    """Return name and place of a reference; no place means the newest run.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
     from provenote.registry import names
 
     name, at, place = reference.partition("@")
     names.model(name)
     if at and not place:
         raise UsageError(f"{reference!r} says no version", f"Write `{name}@v1.0.0`, or `{name}@production`")
+    return name, place
+
+
+def check(workspace: Workspace, reference: str) -> None:
+    """Make sure that there is such a model, without loading it.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    Refused
+        If nothing holds the stage.
+    """
+    from provenote.registry import names, reading
+
+    name, place = parted(reference)
     if not place:
-        return of_run(workspace, name, _newest(workspace, name), trusted)
-    if _VERSION.fullmatch(place):
-        return _version(workspace, name, place, trusted)
-    row = next((one for one in _rows(workspace) if place in (one.name, one.id)), None)
-    if row is not None:
-        return of_run(workspace, name, row, trusted)
-    return of_stage(workspace, name, place)
+        _newest(workspace, name)
+    elif _VERSION.fullmatch(place):
+        _tagged(workspace, name, place)
+    elif _row(workspace, place) is None:
+        registry = reading.read(workspace)
+        registry.state.current((registry.path, name, names.stage(place)))
 
 
 def of_stage(workspace: Workspace, name: str, stage: str) -> Examined:
@@ -227,6 +261,10 @@ def _rows(workspace: Workspace) -> list[Row]:
     return index.rows(workspace, everything=True)[0]
 
 
+def _row(workspace: Workspace, name: str) -> Row | None:
+    return next((one for one in _rows(workspace) if name in (one.name, one.id)), None)
+
+
 def _newest(workspace: Workspace, name: str) -> Row:
     from provenote.registry import candidate
 
@@ -235,6 +273,16 @@ def _newest(workspace: Workspace, name: str) -> Row:
 
 def _version(workspace: Workspace, name: str, text: str, trusted: Iterable[str]) -> Examined:
     """Load a version: its tag leads to the run, and where the ledger knows it, its bytes must be those."""
+    version, row = _tagged(workspace, name, text)
+    tested = of_run(workspace, name, row, trusted, f"{name}@{version}")
+    signed = _signed(workspace, name, version)
+    if signed and signed != (tested.commit, tested.sha256):
+        raise Refused(f"the tag of {name}@{version} leads to another model than the ledger signed")
+    return tested
+
+
+def _tagged(workspace: Workspace, name: str, text: str) -> tuple[str, Row]:
+    """Return a version in full, and the run that its tag leads to."""
     from provenote.registry import reading, tags
     from provenote.registry.names import Version
 
@@ -249,11 +297,7 @@ def _version(workspace: Workspace, name: str, text: str, trusted: Iterable[str])
     row = next((one for one in _rows(workspace) if one.commit == found.commit), None)
     if row is None:
         raise UsageError(f"the run of {name}@{version} is not in this clone", "Fetch it: `provenote sync`")
-    tested = of_run(workspace, name, row, trusted, f"{name}@{version}")
-    signed = _signed(workspace, name, version)
-    if signed and signed != (tested.commit, tested.sha256):
-        raise Refused(f"the tag of {name}@{version} leads to another model than the ledger signed")
-    return tested
+    return version, row
 
 
 def _signed(workspace: Workspace, name: str, version: str) -> tuple[str, str] | None:

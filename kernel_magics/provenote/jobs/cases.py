@@ -78,7 +78,7 @@ def cases(
         Of the notebook, for the name of a whole one.
     """
     status = {str(one["id"]): one for one in ran}
-    number, found, broken = 0, [], ""
+    number, found, broken, first = 0, [], "", 0
     whole = True
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code" or INJECTED in tags(cell):
@@ -89,10 +89,10 @@ def cases(
         end = status.get(own) or status.get(identity)
         if is_case(cell):
             whole = False
-            found.append(_case(cell, own, number, end, told.get(own), broken))
+            found.append(_case(cell, own, number, end, told.get(own), first))
         elif end is not None and end.get("status") == "failed":
-            broken = f"cell {number}: {_error(cell)[1]}"
-            found.append(Case(own, f"cell {number}", number, "error", broken, _seconds(end)))
+            broken, first = f"cell {number}: {_error(cell)[1]}", number
+            found.append(Case(own, f"cell {number}", number, "error", _error(cell)[1], _seconds(end)))
     if not whole:
         return tuple(_unique(found))
     seconds = sum(_seconds(one) for one in ran)
@@ -159,11 +159,11 @@ def _case(
     number: int,
     end: Mapping[str, Any] | None,
     told: Mapping[str, Any] | None,
-    broken: str,
+    broken: int,
 ) -> Case:
     name = _name(cell, own)
     if end is None:
-        why = f"it did not run: {broken}" if broken else "it did not run"
+        why = f"it did not run, since cell {broken} broke" if broken else "it did not run"
         return Case(own, name, number, "skipped", why)
     seconds = _seconds(end)
     if told is not None:
