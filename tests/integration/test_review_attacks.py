@@ -36,8 +36,10 @@ def alone(repo: Path, home: Path) -> Path:
     commit(repo, "train")
     git(repo.parent, "init", "-q", "--bare", "-b", "main", "team.git")
     git(repo, "remote", "add", "origin", str(repo.parent / "team.git"))
+    assert "others cannot read it" in str(does(["start", "train.ipynb", "--title", "Early"]).parts)
     git(repo, "push", "-q", "origin", "main")
-    does(["start", "train.ipynb", "--title", "Fit"])
+    git(repo, "update-ref", "-d", f"refs/heads/{REVIEWS}")
+    assert "others cannot read it" not in str(does(["start", "train.ipynb", "--title", "Fit"]).parts)
     return repo
 
 

@@ -7,7 +7,7 @@ lets the person type the notebook's name, and it refuses where nobody can be ask
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def start(
     body = {"title": _one_line(named), "path": found.path, "version": found.version, "base": under}
     words = f"start the review of {visible(body['title'])}"  # type: ignore[arg-type]
     after, name = here.add("review", words, lambda now: (body, []))
-    return Done(after, name, name, words, () if run or branch else _differing(workspace, found))
+    return Done(after, name, name, words, _notes(workspace, found, branch))
 
 
 def update(
@@ -121,7 +121,8 @@ def update(
     if found.version.sha256 == _version(here, name).sha256 and found.version.run == _version(here, name).run:
         raise UsageError(f"that is the version under review already: {found.version.label}")
     words = f"put {found.version.label} under the review of {path}"
-    return _said(here, "update", name, words, lambda now: {"version": found.version})
+    done = _said(here, "update", name, words, lambda now: {"version": found.version})
+    return replace(done, notes=_notes(workspace, found, branch))
 
 
 def comment(
@@ -358,17 +359,21 @@ def _same_notebook(here: Desk, version: Version) -> tuple[str, ...]:
     )
 
 
-def _differing(workspace: Workspace, found: sources.Source) -> tuple[str, ...]:
-    """Say when the file here is not what the commit holds."""
+def _notes(workspace: Workspace, found: sources.Source, branch: str | None) -> tuple[str, ...]:
+    """Say when the file here is not what its commit holds, and when others have not that commit."""
+    version, notes = found.version, []
+    if version.run is not None:  # a run travels by `sync`
+        return ()
     try:
-        same = (workspace.top / found.path).read_bytes() == found.content
+        same = branch is not None or (workspace.top / found.path).read_bytes() == found.content
     except OSError:
         same = True
-    if same:
-        return ()
-    return (
-        f"{found.path} has changes that are not in a commit: what {found.version.label} holds is reviewed",
-    )
+    if not same:
+        told = f"what {version.label} holds is reviewed"
+        notes.append(f"{found.path} has changes that are not in a commit: {told}")
+    if sources.only_here(workspace, version):
+        notes.append(f"no remote has commit {version.commit[:8]} yet, so others cannot read it: `git push`")
+    return tuple(notes)
 
 
 def _not_twice(here: Desk, version: Version) -> None:

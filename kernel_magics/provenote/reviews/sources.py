@@ -107,6 +107,14 @@ def checked_out(workspace: Workspace, version: Version) -> bool:
     return answer.returncode == 0 and answer.stdout.decode().strip() == version.blob
 
 
+def only_here(workspace: Workspace, version: Version) -> bool:
+    """Whether there are remotes, and none of them had the commit of a version when it was fetched from."""
+    if not command.run(workspace.top, "remote").stdout.strip():
+        return False
+    asked = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={version.commit}")
+    return not command.run(workspace.top, *asked, "refs/remotes/").stdout.strip()
+
+
 def base_of(
     workspace: Workspace, head: Source, given: str | None, registry: Registry | None
 ) -> Version | None:
