@@ -217,6 +217,8 @@ def test_a_team_releases_what_it_has_reviewed(tmp_path: Path, make_repo: Any) ->
     ada.does("promote churn --to production --why better")
     with pytest.raises(Refused, match="0 of 1 approvals of the run's notebook by the role lead \\(bob\\)"):
         ada.does("release churn")
+    asked = terminal.render(ada.does("inbox"), width=200, color=False)
+    assert "provenote review start --run " in asked
     one = ada.does(f"review start --run {run}").data["review"][:8]
     ada.does(f"review approve {one}")  # her own counts for nothing under the policy
     ada.sync()

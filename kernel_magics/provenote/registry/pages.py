@@ -199,6 +199,9 @@ def _waiting(one: Waiting) -> list[Part]:
         parts.append(Table(columns, rows))
     if one.against is not None:
         parts += _against(one.against)
+    if one.promotion.verdict.has("reviews"):
+        start = f"`provenote review start --run {subject.commit[:12]}`"
+        parts.append(Line(f"Its notebook: {start}, or what goes on: `provenote review list`", role="muted"))
     return [*parts, Line(_turn(one), role="run" if one.mine in ("vote", "release") else "muted")]
 
 
