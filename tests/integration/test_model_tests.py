@@ -186,3 +186,46 @@ def test_a_notebook_of_cases(hours: pd.DataFrame, capsys: pytest.CaptureFixture[
     assert status == 2 and "is no test" in text
     status, text = said(capsys, "cases.ipynb", "--min", "r2=1")
     assert status == 2 and "not --min" in text
+
+
+def test_a_cell_in_a_shell(
+    hours: pd.DataFrame, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from provenote import magics
+    from provenote.checks import session
+
+    monkeypatch.setattr(session, "_session", session.Session())
+    fitted(hours[hours.dteday < "2012-09-01"], "good", 8)
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "provenote")
+    try:
+
+        def error(code: str) -> BaseException | None:
+            result = shell.run_cell(code, store_history=True)
+            found: BaseException | None = result.error_before_exec or result.error_in_exec
+            return found
+
+        assert "which model is tested" in str(error("%%test\n1"))
+        first = "\n%%test bike-demand --since 2012-09-01 --min r2=0.5\n"
+        assert error(f"{first}before = len(test)\ncheck.deterministic()") is None
+        assert shell.user_ns["before"] == 2888
+        out = capsys.readouterr().out
+        assert "at least r2" in out and "deterministic" in out and "passed" in out
+        failed = error("%%test\nseen = True\ncheck.at_least('r2', 0.99)\nafter = True")
+        assert isinstance(failed, session.NotPassed) and shell.user_ns["after"], "all of the cell runs first"
+        assert "0.99" in capsys.readouterr().out
+        assert isinstance(error("%%test --timeout 0.2\nimport time\ntime.sleep(20)"), session.TooLong)
+        assert "stands below %%time" in str(error("%%time\n%%test\n1"))
+        assert isinstance(error("%%test\n1 / 0"), ZeroDivisionError)
+        wrong = error("%%test bike-demand@v7.0.0\nnever = True")
+        assert "there is no version v7.0.0" in str(wrong) and "never" not in shell.user_ns
+        assert error("%%track tested\n%%test\ncheck.deterministic()") is None
+        row = index.rows(workspace.find())[0][0]
+        kept = index.document(workspace.find(), str(row.commit))["extra"]["verdict"]
+        assert row.label == "tested" and kept["subject"]["model"] == "bike-demand"
+        assert error("shown = check.model is model\nshown") is None and shell.user_ns["shown"]
+    finally:
+        magics.unload(shell)
+    assert error("x = 1") is None, "unloaded, cells run as before"

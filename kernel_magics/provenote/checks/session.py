@@ -169,8 +169,7 @@ def conclude(findings: Sequence[Finding]) -> None:
 def judge(error: BaseException | None, findings: Sequence[Finding]) -> tuple[Outcome, str]:
     """Return how a case ended, from its error and what was found. Pure."""
     if error is None:
-        told = [one.outcome for one in findings]
-        return (worst(told) if told else "passed"), "it ran to its end" if not told else ""
+        return (Verdict("", {}, tuple(findings)).outcome, "") if findings else ("passed", "it ran to its end")
     if isinstance(error, NotPassed):
         return worst(one.outcome for one in findings), ""
     words = " ".join(str(error).split())[:300]

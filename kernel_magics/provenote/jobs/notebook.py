@@ -196,6 +196,11 @@ def _injected(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def sources(notebook: Notebook) -> list[str]:
+    """Return the sources of a notebook's code cells."""
+    return [text(cell) for cell in notebook.data["cells"] if cell["cell_type"] == "code"]
+
+
 def tags(cell: Mapping[str, Any]) -> list[str]:
     """Return the tags of a cell, whatever its metadata are."""
     metadata = cell.get("metadata")
@@ -213,7 +218,7 @@ def is_case(cell: Mapping[str, Any]) -> bool:
     """Whether a cell of a test notebook is one case of it: tagged ``test``, or it begins with ``%%test``."""
     if cell["cell_type"] != "code":
         return False
-    magics = itertools.takewhile(lambda line: line.startswith("%%"), text(cell).splitlines())
+    magics = itertools.takewhile(lambda line: line.startswith("%%"), text(cell).strip().splitlines())
     return "test" in tags(cell) or any(line.split()[0] == "%%test" for line in magics)
 
 

@@ -85,30 +85,6 @@ def _whole(option: str, text: str) -> int:
     return int(text)
 
 
-def line_of(raw: str) -> str | None:
-    """Return what stands behind ``%%test`` among a cell's first lines; None when it is no test.
-
-    Raises
-    ------
-    UsageError
-        If it stands below a magic that would take it as text.
-    """
-    for number, line in enumerate(raw.splitlines()):
-        if not line.startswith("%%"):
-            return None
-        match = _LINE.match(line.rstrip())
-        if match:
-            return match[1].strip()
-        if number == 0 and not line.startswith("%%track"):
-            below = "%%test" in raw.splitlines()[1:2]
-            if below:
-                raise UsageError(
-                    f"%%test stands below {line.split()[0]}", "Make it the first line of the cell"
-                )
-            return None
-    return None
-
-
 class StripTest:
     """Takes the ``%%test`` line off a cell; an empty line keeps the numbers of the others."""
 
@@ -116,10 +92,7 @@ class StripTest:
 
     def __call__(self, lines: list[str]) -> list[str]:
         """Return the lines without a leading ``%%test``."""
-        first = next((place for place, line in enumerate(lines) if line.strip()), None)
-        if first is None or not _LINE.match(lines[first].rstrip()):
-            return lines
-        return [*lines[:first], "\n", *lines[first + 1 :]]
+        return ["\n", *lines[1:]] if lines and _LINE.match(lines[0].rstrip()) else lines
 
 
 class Conclude(ast.NodeTransformer):
@@ -172,7 +145,9 @@ class TestCells:
         """Begin to look for tests."""
         self._shell.input_transformers_cleanup.append(self._strip)
         self._shell.ast_transformers.append(self._conclude)
-        self._capture.observers.append(self)
+        self._capture.observers.insert(
+            0, self
+        )  # a test ends before the run of its cell does, and is told to it
 
     def close(self) -> None:
         """Stop looking for them."""
@@ -185,6 +160,27 @@ class TestCells:
             if mine in held:
                 held.remove(mine)
 
+    def line_of(self, raw: str) -> str | None:
+        """Return what stands behind ``%%test`` on top of a raw cell, None if the cell is no test.
+
+        Raises
+        ------
+        UsageError
+            If it stands below a magic that would take it as text.
+        """
+        lines = raw.splitlines(keepends=True)
+        for transformer in self._shell.input_transformers_cleanup:
+            if transformer is self._strip:
+                break
+            lines = transformer(lines)
+        match = _LINE.match(lines[0].rstrip()) if lines else None
+        if match is None and len(lines) > 1 and lines[0].startswith("%%") and _LINE.match(lines[1].rstrip()):
+            raise UsageError(
+                f"%%test stands below {lines[0].split()[0]}, which would take it as text",
+                "Make `%%test` the first line of the cell",
+            )
+        return match[1].strip() if match else None
+
     def entered(self, info: ExecutionInfo) -> None:
         """Load what is tested if the execution is a test; an error is kept for the transformer."""
         raw = info.raw_cell or ""
@@ -193,7 +189,7 @@ class TestCells:
         self.refusal, self.armed = None, False
         case = str(getattr(info, "cell_id", None) or "cell")
         try:
-            line = line_of(raw)
+            line = self.line_of(raw)
             if line is None:
                 return
             self._going = (info, None, case)
