@@ -142,6 +142,9 @@ def gc(
     dry_run: bool = False,
     yes: bool = False,
     projects: list[str] | None = None,
+    ended: bool = False,
+    remote: list[str] | None = None,
+    why: str = "the agreement has ended",
 ) -> View:
     """Free space: remove bytes that no run, pin, version of data, branch, tag, stash or worktree needs.
 
@@ -158,7 +161,17 @@ def gc(
         Don't ask.
     projects : list of str
         Where the cache lies outside the repository: a project that uses it, `.` among them. May be repeated.
+    ended : bool
+        Instead, delete the data whose agreement has ended, needed or not, with a certificate beside each.
+    remote : list of str
+        With --ended: a DVC remote that they are deleted from, too; may be repeated.
+    why : str
+        With --ended: what the certificate says.
     """
+    if ended:
+        from provenote.commands import erasing
+
+        return erasing.erase(context, dry_run=dry_run, yes=yes, remote=remote or (), why=why)
     from provenote.keeping import garbage, pins
 
     place, age = context.workspace, seconds(older_than)

@@ -37,6 +37,7 @@ JOURNEYS = {
     "data": "data",
     "contracts": "data",
     "screening": "data",
+    "agreements": "data",
     "jobs": "job sweep jobs",
     "checks": "test",
     "triggers": "tick",

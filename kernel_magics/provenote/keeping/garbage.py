@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from provenote.errors import ProvenoteError, WorldError
 from provenote.events import Progress, Tell, silent
 from provenote.keeping import pins, reachable
-from provenote.stores import dvc_config, held, remotes
+from provenote.stores import agreements, cache, dvc_config, held, remotes
 from provenote.stores.layout import object_path, waiting_room
 from provenote.workspace import Workspace, find
 
@@ -135,6 +135,11 @@ def look(
     needed: set[str] = set()
     for place in sharers:
         needed |= reachable.needed(place)
+        for md5 in agreements.held(place):
+            with suppress(ProvenoteError):
+                needed.add(md5)
+                if md5.endswith(".dir"):
+                    needed |= {entry.md5 for entry in cache.entries(place.cache_dir, md5)}
     free = {md5: status for md5, status in there if md5 not in needed}
     elsewhere = on_remotes(workspace, free)
     gone, young = [], 0
@@ -170,7 +175,7 @@ def remove(
         If DVC works on the cache for long, or what is needed cannot be read whole; nothing is removed then.
     """
     label = "free space"
-    with _alone(workspace):
+    with alone(workspace):
         put_back(workspace.cache_dir)
         pins.settle(workspace)
         tell(Progress(label, detail="look at what is needed"))
@@ -298,7 +303,7 @@ def _inside(workspace: Workspace) -> bool:
 
 
 @contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
+def alone(workspace: Workspace) -> Iterator[None]:
     """Keep DVC, and another one of these, from working on the cache meanwhile.
 
     DVC locks ``.dvc/tmp/lock`` of the worktree it is called in, with flock (zc.lockfile).

@@ -17,7 +17,7 @@ from typing import Any
 
 
 def main() -> int:
-    """Serve one request: push, pull, or ask what the remote lacks."""
+    """Serve one request: push, pull, erase, or ask what the remote lacks."""
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what DVC prints goes to the standard error
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _serve(request: dict[str, Any], answer: Any) -> list[str]:
-    """Do what was asked; return the MD5s that failed, or that the remote lacks."""
+    """Do what was asked; return the MD5s that failed, that were erased, or that the remote lacks."""
     from dvc.repo import Repo
     from dvc_data.hashfile.hash_info import HashInfo
     from fsspec.callbacks import Callback  # type: ignore[import-untyped]
@@ -84,6 +84,8 @@ def _serve(request: dict[str, Any], answer: Any) -> list[str]:
         if request["verb"] == "absent":
             found = repo.cloud.status(objects, remote=request["remote"])
             return sorted(str(one.value) for one in found.new | found.missing)
+        if request["verb"] == "erase":
+            return _erase(remote, sorted(request["md5s"]), answer)
         there_to_here = request["verb"] == "pull"
         source, target = (remote, local) if there_to_here else (local, remote)
         failed: set[str] = set()
@@ -103,6 +105,19 @@ def _serve(request: dict[str, Any], answer: Any) -> list[str]:
             objects = {one for one in objects if one.value not in failed}
         move(objects, shallow=False, verify=there_to_here)
         return sorted(failed)
+
+
+def _erase(remote: Any, md5s: list[str], answer: Any) -> list[str]:
+    """Delete objects; return those that were there."""
+    answer(files_total=len(md5s))
+    gone = []
+    for md5 in md5s:
+        path = remote.oid_to_path(md5)
+        if remote.fs.exists(path):
+            remote.fs.remove(path)
+            gone.append(md5)
+        answer(files=1)
+    return gone
 
 
 def _knock(url: str) -> None:

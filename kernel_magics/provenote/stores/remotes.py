@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,40 @@ def absent(workspace: Workspace, md5s: Iterable[str], *, remote: str | None = No
     return missing & set(wanted)
 
 
+def erase(
+    workspace: Workspace, md5s: Iterable[str], *, remote: str | None = None, tell: Tell = silent
+) -> list[str]:
+    """Delete objects from a remote, and return those that were there.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    md5s : iterable of str
+        The very objects: the files of a folder are named by whoever asks.
+    remote : str, optional
+        Its name; the default remote otherwise.
+    tell : Tell
+        Where progress goes.
+
+    Raises
+    ------
+    UsageError
+        If no such remote is set up.
+    WorldError
+        If the remote cannot be reached or refuses.
+    """
+    wanted = sorted(set(md5s))
+    target = dvc_config.remote(workspace, remote)
+    if not wanted:
+        return []
+    gone, _ = _ask(workspace, "erase", wanted, target, tell)
+    with suppress(OSError):
+        record = _record(workspace, target)
+        kept = [md5 for md5 in record.read_text().split() if md5 not in set(wanted)]
+        record.write_text("".join(f"{md5}\n" for md5 in kept))
+    return gone
+
+
 def known_there(workspace: Workspace, md5s: Iterable[str], *, remote: str | None = None) -> set[str]:
     """Return the objects that the remote has, as far as can be told without asking the network.
 
@@ -165,6 +200,7 @@ def _ask_counted(
         "push": f"push to {remote.name}",
         "pull": f"pull from {remote.name}",
         "absent": f"ask {remote.name}",
+        "erase": f"delete from {remote.name}",
     }
     gauge = Gauge(tell, words[verb], "files", at_once=True)
     files = size = 0
