@@ -60,9 +60,7 @@ class _Loaded:
             held = self.shell.magics_manager.magics[kind]
             if name in held:
                 taken.add((kind, name))
-                instead = (
-                    f"%pv {name}" if name in (*verbs.SHORT, "test") else "with provenote.track(name) as run:"
-                )
+                instead = f"%pv {name}" if name in verbs.SHORT else "with provenote.track(name) as run:"
                 mark = "%%" if kind == "cell" else "%"
                 shown.line(f"{mark}{name} is taken by another extension and left alone; use `{instead}`")
             else:

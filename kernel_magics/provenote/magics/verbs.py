@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from provenote.commands.tree import Context
 
-SHORT = ("data", "runs", "compare", "job", "sweep", "promote", "inbox", "review")
+SHORT = ("data", "runs", "compare", "job", "sweep", "test", "promote", "inbox", "review")
 """Line magics that are verbs, or groups of them, under the same name: those of the design that the tree has.
 
 A list, so that loading the extension need not import the tree; a test holds it against the tree.
