@@ -33,9 +33,10 @@ CELLS = (
 KINDS = {
     "supervisor": (4, 100),
     "kernel": (4, 100),
-    "zygote": (3, 12),
-    "worker": (2, 6),
-    "nanny": (1, 3),
+    "attempt": (1, 6),
+    "zygote": (3, 8),
+    "worker": (2, 5),
+    "nanny": (1, 2),
 }
 
 
@@ -75,6 +76,8 @@ class Killer(threading.Thread):
             return [one.pid for one in self.cluster.workers.values() if one.poll() is None]
         if kind == "worker":
             return self.cluster.below_nannies()
+        if kind == "attempt":
+            return [int(one.name.rsplit("-", 1)[1]) for one in self.cluster.attempts()]
         if kind == "zygote":
             folders = [None, *self.cluster.place.glob("worker*/provenote-warm-*")]
             lingering = [one for place in folders for one in warm.lingering(place)]
@@ -146,7 +149,7 @@ def test_a_hundred_jobs_while_all_is_killed_at_random(repo: Path, tmp_path: Path
     killer.over.set()
     killer.join()
     assert there, "the sweep on Dask did not end"
-    least = {"supervisor": 3, "kernel": 3, "zygote": 3, "worker": 2, "nanny": 1}
+    least = {"supervisor": 3, "kernel": 3, "zygote": 3, "attempt": 1, "worker": 2, "nanny": 1}
     assert all(killer.killed[kind] >= count for kind, count in least.items()), killer.killed
 
     for job in [*here.jobs, *there[0].jobs]:

@@ -59,9 +59,7 @@ class Started:
         hears, self._gives = os.pipe()
         self.answers, says = os.pipe()
         try:
-            self._process: Process = (
-                _Cold(env, hears, says, errors) if not warmly else _begin(env, hears, says, errors)
-            )
+            self._process = _begin(env, hears, says, errors, warmly and warm.possible())
         except BaseException:
             os.close(self._gives)
             os.close(self.answers)
@@ -94,12 +92,13 @@ class Started:
         return self._process.code()
 
 
-def _begin(env: Mapping[str, str], hears: int, says: int, errors: int) -> Process:
-    try:
-        return _Forked(env, hears, says, errors)
-    except NotWarm as error:
-        os.write(errors, f"This attempt was started cold: {error}.\n".encode())
-        return _Cold(env, hears, says, errors)
+def _begin(env: Mapping[str, str], hears: int, says: int, errors: int, warmly: bool) -> Process:
+    if warmly:
+        try:
+            return _Forked(env, hears, says, errors)
+        except NotWarm as error:
+            print(f"This attempt was started cold: {error}.", file=sys.stderr, flush=True)
+    return _Cold(env, hears, says, errors)
 
 
 class _Forked:
