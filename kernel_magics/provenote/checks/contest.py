@@ -66,6 +66,8 @@ class Choice:
     block, metric, margin : str or None
     slices : sequence of str
         Columns.
+    level : float
+        Of the intervals.
     """
 
     on: str | None = None
@@ -78,6 +80,7 @@ class Choice:
     metric: str | None = None
     margin: str | None = None
     slices: Sequence[str] = ()
+    level: float = 0.95
 
 
 def against(
@@ -195,6 +198,7 @@ def contest(
         block=words,
         margin=choice.margin,
         slices={name: asked.frame[name].to_numpy() for name in choice.slices},
+        level=choice.level,
     )
     leaks = (
         _tainted(

@@ -19,8 +19,8 @@ MARKS: Mapping[Outcome, Mark] = {
     "passed": "ok",
     "failed": "failed",
     "not judged": "warn",
-    "error": "killed",
-    "skipped": "silent",
+    "error": "failed",
+    "skipped": "",
 }
 ROLES: Mapping[Outcome, Role] = {
     "passed": "ok",
@@ -106,7 +106,9 @@ def mends(found: Sequence[Finding]) -> list[Part]:
 def contest(found: Contest, *, pictures: bool = False) -> View:
     """Lay out a challenger beside the holder of a stage."""
     verdict = found.verdict
-    names = f"{found.challenger.reference} against {found.holder.reference} ({found.stage})"
+    names = f"{found.challenger.reference} against {found.holder.reference}"
+    if not found.holder.reference.endswith(f"@{found.stage}"):
+        names += f" ({found.stage})"
     data: dict[str, Any] = {
         "verdict": found.word,
         "check": verdict.plain(),
@@ -195,8 +197,10 @@ def _pictures(found: Contest) -> list[Part]:
     every = [reach(part) for part in (paired.whole, *paired.slices)]
     made = intervals.draw(every, title=f"gain in {paired.metric}, above zero is better",
                           limits=(0.0, -paired.margin))  # fmt: skip
-    blocks = [intervals.Reach(day, gain, word="", color="better" if gain > 0 else "worse")
-              for day, gain in found.gains]  # fmt: skip
+    blocks = [
+        intervals.Reach(day, gain, color="better" if gain > 0 else "worse" if gain < 0 else "text2")
+        for day, gain in found.gains[-intervals.MOST :]
+    ]
     weeks = None
     if len(blocks) > 1:
         title = f"gain in {paired.metric} by {paired.block.rstrip('s')}, each from its first day"
