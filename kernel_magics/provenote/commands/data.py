@@ -166,7 +166,7 @@ def log(context: Context, path: str, *, runs: bool = False) -> View:
 
 @verb("data diff")
 def diff(context: Context, old: str, new: str | None = None, *, key: str | None = None) -> View:
-    """Compare two versions: schema and rows of tables, files of folders, bytes of anything else.
+    """Compare two versions: schema and rows of tables, files of folders, bytes of the rest; contracts.
 
     Parameters
     ----------
@@ -177,6 +177,8 @@ def diff(context: Context, old: str, new: str | None = None, *, key: str | None 
     key : str
         Columns that name a row of a table, with commas between; found if not given.
     """
+    from provenote.commands.contracts import change_parts
+    from provenote.contracts import versions
     from provenote.data import differing
 
     names = [name.strip() for name in key.split(",") if name.strip()] if key else []
@@ -196,7 +198,10 @@ def diff(context: Context, old: str, new: str | None = None, *, key: str | None 
         )
         if found.note:
             parts.append(Line(found.note, "", "muted"))
-    return View(parts, plain_json(dataclasses.asdict(found)))
+    changes = versions.between(found)
+    parts += change_parts(changes, "Contract")
+    data = plain_json(dataclasses.asdict(found))
+    return View(parts, {**data, "contract": [dataclasses.asdict(one) for one in changes]})
 
 
 @verb("data get")

@@ -76,7 +76,8 @@ def one_run(workspace: Workspace, name: str, *, pictures: bool = False, now: flo
 def parts_of(found: Account, now: float, pictures: bool = False) -> list[Part]:
     """Lay out an account, what matters most first."""
     row, document = found.row, found.document
-    parts: list[Part] = [status_line(row, now), *order_lines(row, document), Facts(_about(found, now))]
+    parts: list[Part] = [status_line(row, now), *order_lines(row, document), *input_lines(document)]
+    parts.append(Facts(_about(found, now)))
     if row.metrics:
         parts.append(_metrics(found, pictures))
     if pictures and found.series:
@@ -138,6 +139,20 @@ def order_lines(row: Row, document: Mapping[str, Any]) -> list[Line]:
         lines.append(
             Line(f"Imported before their file changed: {', '.join(map(_name, stale))}", "warn", "warn")
         )
+    return lines
+
+
+def input_lines(document: Mapping[str, Any]) -> list[Line]:
+    """Say what the checks of the run's data told: alerts, what was left out, what changed meanwhile."""
+    from provenote.contracts import door
+
+    extra = document.get("extra") or {}
+    told = door.lines([*(extra.get("inputs") or ()), *(document.get("reads") or ())])
+    lines = [Line(f"Data, {one}", "warn") for one in dict.fromkeys(told)]
+    for one in extra.get("inputs_changed") or ():
+        lines.append(Line(f"{_name(one.get('path', ''))} changed while the run went on", "warn", "warn"))
+    if len(lines) > FEW:
+        lines[FEW:] = [Line(f"and {len(lines) - FEW} more of its data", "warn")]
     return lines
 
 

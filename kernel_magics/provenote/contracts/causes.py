@@ -127,7 +127,7 @@ def _float(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # Python alone reads 1_000 as a number
 
 
 def _marker(sample: Sequence[float]) -> str:

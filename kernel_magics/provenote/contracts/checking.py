@@ -258,7 +258,7 @@ def _overlapping(
         else:
             groups.append([file])
             high = keys[1]
-    return [group for group in groups if len(group) > 1]
+    return [sorted(group) for group in groups if len(group) > 1]
 
 
 def _shared(contract: Contract, group: Sequence[tuple[str, str, Path]]) -> list[Fault]:

@@ -27,12 +27,13 @@ from provenote.contracts.contract import (
     TestSplit,
     Time,
 )
+from provenote.data import guards
 from provenote.errors import Refused
 from provenote.stores import strict_yaml
 from provenote.stores.disk import shown
 from provenote.stores.strict_yaml import NotStrict, Table
 
-ENDING = ".contract.yaml"
+ENDING = guards.CONTRACT
 SCHEMA = 1
 LARGEST = 8 << 20
 """Bytes of a contract, at most: enough for 10,000 columns and more."""

@@ -53,7 +53,9 @@ class Seen:
         self.many = False
         self.falls = False
         self.strict = True
-        self._last: Any = None
+        self.drops = False  # from one file of a folder to the next
+        self.first: Any = None
+        self.last: Any = None
 
     def add(self, array: pyarrow.Array) -> None:
         """Count a batch in."""
@@ -93,15 +95,16 @@ class Seen:
         if self.falls:
             return
         rising = Rising(self.strict, 0)
-        rising.last = self._last
+        rising.last = self.last
         rising.feed(array, 0)
         if rising.broken and self.strict:
             self.strict = False
             rising = Rising(False, 0)
-            rising.last = self._last
+            rising.last = self.last
             rising.feed(array, 0)
         self.falls = rising.broken > 0
-        self._last = rising.last
+        self.first = rising.first if self.first is None else self.first
+        self.last = rising.last
 
 
 @dataclass(slots=True)
@@ -128,6 +131,8 @@ class Reference:
     held: list[Any] | None = field(default_factory=list)
     encoding: str = "utf-8"
     skipped: list[str] = field(default_factory=list)
+    sampled: int = 0
+    held_bytes: int = 0
 
 
 def look(files: Sequence[tuple[str, Path]]) -> Reference:
@@ -157,9 +162,28 @@ def look(files: Sequence[tuple[str, Path]]) -> Reference:
         raise UsageError(
             f"no contract can be inferred: {why}", "Name a table that has rows, and is as it should be"
         )
+    if found.held:
+        found.held = _joined(found.held)
     taken = found.sample or []
     found.sample = pyarrow.Table.from_batches(taken).combine_chunks() if taken else None
     return found
+
+
+def _joined(batches: list[Any]) -> list[Any]:
+    """Join batches of one schema: thousands of small files are then as quick as one large one."""
+    import pyarrow
+
+    groups: list[list[Any]] = []
+    for batch in batches:
+        if groups and groups[-1][0].schema.equals(batch.schema):
+            groups[-1].append(batch)
+        else:
+            groups.append([batch])
+    return [
+        one
+        for group in groups
+        for one in pyarrow.Table.from_batches(group).combine_chunks().to_batches(max_chunksize=1 << 16)
+    ]
 
 
 class _File:
@@ -233,14 +257,15 @@ def _join(made: _File, found: Reference, source: tables.Source) -> None:
     schema = found.sample[0].schema if found.sample else None
     sample = made.sample if schema is None else [one for one in made.sample if one.schema.equals(schema)]
     found.sample = (found.sample or []) + sample
-    kept = sum(one.num_rows for one in found.sample)
-    if kept > 4 * SAMPLE:
+    found.sampled += sum(one.num_rows for one in sample)
+    if (kept := found.sampled) > 4 * SAMPLE:
         whole = pyarrow.Table.from_batches(found.sample)
         thin = whole.take(pyarrow.array(range(0, kept, kept // SAMPLE), pyarrow.int64()))
-        found.sample = thin.combine_chunks().to_batches()
+        found.sample, found.sampled = thin.combine_chunks().to_batches(), thin.num_rows
     if found.held is not None and made.batches is not None:
         found.held += made.batches
-        if sum(one.nbytes for one in found.held) <= HELD:
+        found.held_bytes += made.bytes
+        if found.held_bytes <= HELD:
             return
     found.held = None
 
@@ -268,6 +293,9 @@ def _merge(seen: Seen, other: Seen) -> None:
     if other.low is not None and seen.kind != "text":
         seen.low = other.low if seen.low is None else min(seen.low, other.low)
         seen.high = other.high if seen.high is None else max(seen.high, other.high)
+    if other.first is not None and seen.last is not None and seen.kind != "text":
+        seen.drops = seen.drops or other.first < seen.last
+    seen.last = other.last if other.last is not None else seen.last
     seen.falls = seen.falls or other.falls
     seen.strict = seen.strict and other.strict
 
@@ -332,7 +360,7 @@ def _column(seen: Seen, reference: Reference, apart: bool, ordered: bool) -> Col
     if apart:
         return replace(rule, null_max=0.0 if not seen.nulls else rule.null_max)
     different = None if seen.many or seen.different is None else len(seen.different)
-    grows = ordered and not seen.falls and seen.low is not None
+    grows = ordered and not seen.falls and not seen.drops and seen.low is not None
     if different is not None and different > 1 and not grows and _category(seen, reference, different):
         values: list[Any] = sorted(map(scalar, seen.different.to_pylist()))
         return replace(rule, values=tuple(values), null_max=rule.null_max)

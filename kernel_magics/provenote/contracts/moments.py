@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from provenote.contracts import cells
 from provenote.contracts.contract import Contract
 from provenote.contracts.faults import Fault, Place, shown_value
 
@@ -31,7 +32,7 @@ def seconds(columns: list[pyarrow.Array], unit: str) -> pyarrow.Array:
         made = compute.multiply(compute.cast(days, pyarrow.float64()), pyarrow.scalar(86400.0))
     elif pyarrow.types.is_timestamp(first.type):
         ticks = compute.cast(compute.cast(first, pyarrow.timestamp("us", first.type.tz)), pyarrow.int64())
-        made = compute.divide(compute.cast(ticks, pyarrow.float64(), safe=False), pyarrow.scalar(1e6))
+        made = compute.multiply(compute.cast(ticks, pyarrow.float64(), safe=False), pyarrow.scalar(1e-6))
     else:
         made = compute.cast(first, pyarrow.float64(), safe=False)
     if len(columns) > 1:
@@ -60,8 +61,11 @@ class Rising:
         self.jump = 0.0
         self.jumped: Place | None = None
 
-    def feed(self, values: pyarrow.Array, start: int, shown: pyarrow.Array | None = None) -> None:
-        """Check a batch that begins at row ``start``; missing values are passed over."""
+    def feed(self, values: pyarrow.Array, start: int, shown: list[pyarrow.Array] | None = None) -> None:
+        """Check a batch that begins at row ``start``; missing values are passed over.
+
+        ``shown`` are the columns that a message tells instead of the value.
+        """
         import pyarrow
         from pyarrow import compute
 
@@ -73,6 +77,8 @@ class Rising:
             return
         if pyarrow.types.is_dictionary(values.type):
             values = values.dictionary_decode()
+        if where is None and self._rises(values):
+            return
         if self.last is not None:
             before = pyarrow.concat_arrays([pyarrow.array([self.last], values.type), values[:-1]])
             later = values
@@ -85,7 +91,7 @@ class Rising:
         wrong = call(later, before)
         self.steps += len(later) - (compute.sum(compute.equal(later, before)).as_py() or 0)
         if pyarrow.types.is_float64(values.type) and len(later):
-            self._largest(values, later, before, shift, start, shown)
+            self._largest(later, before, shift, start, shown, where)
         if not compute.any(wrong).as_py():
             return
         rows = compute.indices_nonzero(wrong)
@@ -93,11 +99,26 @@ class Rising:
         for one in rows[: self.keep - len(self.places)].to_pylist():
             place = one + shift
             at = place if where is None else where[place].as_py()
-            value = (shown[at] if shown is not None else values[place]).as_py()
-            self.places.append(Place(start + at + 1, shown_value(value)))
+            self.places.append(Place(start + at + 1, _told(values[place], shown, at)))
+
+    def _rises(self, values: pyarrow.Array) -> bool:
+        """Take a batch of numbers that rise without a larger step than before; False where it is none."""
+        plain = cells.numbers(values)
+        if plain is None or self.last is None or not plain[0] > self.last:
+            return False
+        if values.type == "double":
+            steps = plain[1:] - plain[:-1]
+            largest = max(float(steps.max(initial=0.0)), float(plain[0]) - self.last)
+            if largest > self.jump or not (steps > 0).all():
+                return False
+        elif not (plain[1:] > plain[:-1]).all():
+            return False
+        self.steps += len(plain)
+        self.last = plain[-1].item()
+        return True
 
     def _largest(
-        self, values: Any, later: Any, before: Any, shift: int, start: int, shown: pyarrow.Array | None
+        self, later: Any, before: Any, shift: int, start: int, shown: list[pyarrow.Array] | None, where: Any
     ) -> None:
         """Remember where the largest step is."""
         from pyarrow import compute
@@ -106,11 +127,16 @@ class Rising:
         largest = compute.max(steps).as_py()
         if largest > self.jump:
             self.jump = largest
-            at = compute.index(steps, largest).as_py() + shift
-            value = (
-                shown[at].as_py() if shown is not None and len(shown) == len(values) else values[at].as_py()
-            )
-            self.jumped = Place(start + at + 1, shown_value(value))
+            place = compute.index(steps, largest).as_py()
+            at = place + shift if where is None else where[place + shift].as_py()
+            self.jumped = Place(start + at + 1, _told(later[place], shown, at))
+
+
+def _told(value: Any, shown: list[pyarrow.Array] | None, at: int) -> str:
+    """Return a moment as its columns say it."""
+    return (
+        shown_value(value.as_py()) if shown is None else " ".join(shown_value(c[at].as_py()) for c in shown)
+    )
 
 
 class Moments:
@@ -132,12 +158,10 @@ class Moments:
     def feed(self, columns: dict[str, pyarrow.Array], start: int) -> None:
         """Check a batch."""
         import pyarrow
-        from pyarrow import compute
 
         try:
             arrays = [columns[name] for name in self.time.columns]
-            texts = [compute.cast(one, pyarrow.string()) for one in arrays]
-            self.rising.feed(seconds(arrays, self.time.unit), start, _joined(texts))
+            self.rising.feed(seconds(arrays, self.time.unit), start, arrays)
         except (pyarrow.ArrowException, KeyError):
             self.broken = True  # the columns are no times: their own faults say so
 
@@ -172,9 +196,3 @@ class Moments:
             fault.places = [rising.jumped] if rising.jumped else []
             found.append(fault)
         return found
-
-
-def _joined(texts: list[pyarrow.Array]) -> pyarrow.Array:
-    from pyarrow import compute
-
-    return texts[0] if len(texts) == 1 else compute.binary_join_element_wise(*texts, " ")

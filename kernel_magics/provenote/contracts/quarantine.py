@@ -25,7 +25,7 @@ from typing import Any
 
 from provenote.contracts import contract_file, evaluating
 from provenote.contracts.contract import Contract
-from provenote.data import tables, tracked
+from provenote.data import guards, tables, tracked
 from provenote.data.hashes import Hashes
 from provenote.errors import ProvenoteError, Refused, UsageError
 from provenote.git.command import git
@@ -33,7 +33,7 @@ from provenote.stores import cache, remotes
 from provenote.stores.disk import shown, writing
 from provenote.workspace import Workspace
 
-ENDING = ".quarantine.json"
+ENDING = guards.QUARANTINE
 SCHEMA = 1
 
 

@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from provenote.data import history, tracked
+from provenote.data import guards, history, tracked
 from provenote.data.hashes import Hashes
 from provenote.data.history import Change, Version
 from provenote.data.ignoring import keep
 from provenote.errors import UsageError
 from provenote.events import Tell, silent
-from provenote.stores import cache, remotes
+from provenote.stores import agreements, cache, remotes
 from provenote.stores.deposit import listing, plain, walk
 from provenote.stores.disk import shown, unreadable
 from provenote.stores.gauge import Gauge
@@ -155,12 +155,15 @@ def path(
     workspace, inside = tracked.locate(where)
     if rev is None:
         absolute = workspace.dvc_root / inside
+        checked = _gated(workspace, inside)
         if not absolute.exists():
             raise _absent(workspace, inside)
         stored = measure(workspace, inside)
-        _record_read(Version(inside, stored, ""))
+        agreements.require(workspace, inside, stored.md5)
+        _record_read(Version(inside, stored, ""), checked)
         return absolute
     version = wanted(workspace, inside, rev)
+    agreements.require(workspace, inside, version.stored.md5)
     folder = workspace.home / "versions" / version.stored.md5
     target = folder / inside.rsplit("/", 1)[-1]
     if not target.exists():
@@ -283,7 +286,28 @@ def _read_only(target: Path) -> None:
         one.chmod(one.stat().st_mode & ~0o222)
 
 
-def _record_read(version: Version) -> None:
+def _gated(workspace: Workspace, inside: str) -> dict[str, Any]:
+    """Check a path that has a contract; return what a run records of it.
+
+    The gate stands above us, so it is looked for only where there is something to check.
+    """
+    folder = inside
+    while folder not in ("", "."):
+        data = workspace.dvc_root / folder
+        if any(data.with_name(data.name + ending).exists() for ending in guards.ENDINGS):
+            import importlib
+
+            found: dict[str, Any] = importlib.import_module("provenote.contracts.gate").passed(
+                workspace, folder
+            )
+            return {
+                key: found[key] for key in ("contract", "outcome", "alerts", "left_out") if found.get(key)
+            }
+        folder = os.path.dirname(folder)
+    return {}
+
+
+def _record_read(version: Version, more: dict[str, Any] | None = None) -> None:
     """Tell the running run (and those that this process starts later) what is read."""
     from provenote.tracking.active import note_read
 
@@ -291,4 +315,4 @@ def _record_read(version: Version) -> None:
     facts = {"path": version.path, "md5": version.stored.md5, "size": version.stored.size, "rev": rev}
     if version.stored.nfiles is not None:
         facts["nfiles"] = version.stored.nfiles
-    note_read(facts)
+    note_read(facts | (more or {}))

@@ -93,6 +93,7 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
         If the run cannot be opened or the notebook has vanished.
     """
     from provenote import config, workspace
+    from provenote.contracts import door
     from provenote.jobs import interpreters
     from provenote.jobs.control import Control
     from provenote.jobs.evidence import Evidence
@@ -108,6 +109,7 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
     attempt = folder.attempt(state.attempt)
     path = place.dvc_root / spec.notebook
     source = _source(place.top, path, spec)
+    inputs = door.before(place, notebooks.sources(source), spec.params, os.path.dirname(spec.notebook))
     recorder = JobRecorder(folder, attempt, control)
     evidence = Evidence(spec, path, recorder, config.load(place.dvc_root))
     evidence_of.set_source(evidence)
@@ -129,6 +131,10 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
     lock = interpreters.lock_of(spec.kernel)
     run = starting.start(spec.label, kind="job", params=spec.params, parent=state.parent, job=job, lock=lock)
     evidence.run_folder = run.folder
+    if inputs:
+        run.record({"extra": {"inputs": inputs}})
+        for line in door.lines(inputs):
+            recorder.output(f"provenote: {line}\n")
     folder.append({"state": "starting", "run": run.id})
     try:
         data = notebooks.prepare(source, spec.given)
@@ -151,6 +157,7 @@ def run_notebook(folder: JobFolder, spec: JobSpec, state: JobState, warden: Ward
             outcome.error = as_error(error)
     outcome.facts["output"] = str(output)
     run.record({"extra": {"cells": recorder.cells, **_imported(run, recorder, lock)}})
+    door.watch_end(run, inputs)
     if spec.test:
         run.record({"extra": {"verdict": _judged(run, spec, recorder, data, outcome)}})
     end_run(run, outcome)

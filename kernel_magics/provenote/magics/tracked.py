@@ -205,7 +205,7 @@ class TrackedCells:
     def _start(self, info: ExecutionInfo, request: Request) -> None:
         from provenote.tracking import starting
 
-        run = starting.start(request.label, reason=request.reason)
+        run = starting.start(request.label, reason=request.reason, sources=[info.raw_cell or ""])
         block = None
         if self._kernel:
             from provenote.widgets.live import Live

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provenote.errors import UsageError
+from provenote.contracts import door
+from provenote.errors import Refused, UsageError
 from provenote.events import Tell, silent
 from provenote.git import command
 from provenote.model import Row
 from provenote.registry import model_bytes, names
 from provenote.registry.model_bytes import Artifact
+from provenote.registry.names import visible
 from provenote.registry.reading import overlay_path
 from provenote.registry.subject import Subject
 from provenote.workspace import Workspace
@@ -96,6 +98,12 @@ def find(workspace: Workspace, model: str, run: str | None = None, tell: Tell = 
         raise UsageError(
             f"run {row.name} is {row.status}{why}; only a finished run can be promoted",
             "See the finished ones: `provenote runs \"status == 'finished'\"`",
+        )
+    touched = door.stops_promotion(document)
+    if touched:
+        raise Refused(
+            f"run {row.name} went without {visible(touched)}, which belongs to the test split",
+            "Mend the file, take it back in (`provenote data quarantine PATH --lift`), and run it again",
         )
     artifacts = document.get("artifacts") or {}
     if model not in artifacts:

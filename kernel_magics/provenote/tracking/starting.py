@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from provenote import config, workspace
@@ -31,6 +32,7 @@ def start(
     job: Mapping[str, Any] | None = None,
     folder: str | os.PathLike[str] | None = None,
     lock: Lock | None = None,
+    sources: Iterable[str] = (),
 ) -> ActiveRun:
     """Start a run, or join the one that this job opened.
 
@@ -52,9 +54,13 @@ def start(
         Where to look for the project; default: the current folder.
     lock : Lock, optional
         The environment of the code, where another Python runs it; default: that of this process.
+    sources : iterable of str
+        Code that is about to run in it, where nobody else can tell.
 
     Raises
     ------
+    Refused
+        If data that the code names is not as its contract says.
     UsageError
         If there is no Git work tree, no DVC project or no commit, or if a folder of the user's stands where
         the run's files would.
@@ -74,11 +80,22 @@ def start(
             return _activate(run, params, settings)
         appender.close()
         parent = parent or opened
+    inputs = door().of_scope(place, sources) if kind != "job" else []
     if above is not None:
         parent = parent or above.id
     meta = _meta(place, settings, str(label), reason, kind, parent, job, lock)
     appender = live.create(place.home, meta)
-    return _activate(ActiveRun(meta, appender, place, joined=False), params, settings, kind == "job")
+    run = _activate(ActiveRun(meta, appender, place, joined=False), params, settings, kind == "job")
+    if inputs:
+        run.record({"extra": {"inputs": inputs}})
+    if kind != "job":
+        run.at_end(lambda: door().watch_end(run, inputs))
+    return run
+
+
+def door() -> Any:
+    """Return what checks data before code runs; it stands above us, so it is found late."""
+    return importlib.import_module("provenote.contracts.door")
 
 
 def _meta(

@@ -1,0 +1,7 @@
+"""What stands beside data that is checked before it is read."""
+
+from __future__ import annotations
+
+CONTRACT = ".contract.yaml"
+QUARANTINE = ".quarantine.json"
+ENDINGS = (CONTRACT, QUARANTINE)
