@@ -18,6 +18,53 @@ MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What resources cost, in one currency; 0 means no price.
+
+    Parameters
+    ----------
+    cpu_hour : float
+        One hour of one processor at work.
+    gpu_hour : float
+        One hour of one GPU at work.
+    gb_month : float
+        Keeping 10^9 bytes for a month.
+    gb_moved : float
+        Moving 10^9 bytes over the network.
+    currency : str
+        As it is written behind an amount.
+    """
+
+    cpu_hour: float = 0.0
+    gpu_hour: float = 0.0
+    gb_month: float = 0.0
+    gb_moved: float = 0.0
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What runs should not use up: going over is told, by `doctor` and after a job, and stops nothing.
+
+    Parameters
+    ----------
+    disk_free_min : float
+        GB (10^9 bytes) that should stay free on the disk.
+    disk_full_days : float
+        Days before a full disk from which on the forecast is a warning.
+    memory_share : float
+        Share of the memory that may be used, from 0 to 1.
+    run_cost : float
+        What one run may cost, in the currency of the prices; 0 means no limit.
+    """
+
+    disk_free_min: float = 1.0
+    disk_full_days: float = 14.0
+    memory_share: float = 0.9
+    run_cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting, with its default.
 
@@ -43,6 +90,10 @@ class Settings:
         Whether jobs are forked from processes that linger with their packages imported (Linux).
     tolerance : str
         How far metrics may be off in a reproduction, as ``rmse=0.01, mae=1%``; empty: not at all.
+    prices : Prices
+        A table of its own; as a variable JSON.
+    limits : Limits
+        A table of its own; as a variable JSON.
     """
 
     overlay: str = "provenote"
@@ -55,6 +106,8 @@ class Settings:
     cell_timeout: int = 0
     warm_kernels: bool = True
     tolerance: str = ""
+    prices: Prices = Prices()
+    limits: Limits = Limits()
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
@@ -115,6 +168,8 @@ def _typed(name: str, value: Any, where: str) -> Any:
             f"{where} sets {name!r}, which is no setting", f"Known: {', '.join(sorted(_FIELDS))}"
         )
     kind = type(field.default)
+    if dataclasses.is_dataclass(field.default):
+        return _group(name, field.default, value, where)
     if isinstance(value, str) and kind is bool and value.lower() in ("1", "true", "yes", "on"):
         return True
     if isinstance(value, str) and kind is bool and value.lower() in ("0", "false", "no", "off", ""):
@@ -124,3 +179,32 @@ def _typed(name: str, value: Any, where: str) -> Any:
     if type(value) is kind:
         return value
     raise UsageError(f"{where} sets {name} = {value!r}, but a {kind.__name__} is expected")
+
+
+def _group(name: str, default: Any, value: Any, where: str) -> Any:
+    """Return a table of settings, each of the type of its default; amounts are not negative."""
+    if isinstance(value, str):
+        import json
+
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise UsageError(f"{where} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{where} sets {name} = {value!r}, but a table is expected", f"[{name}]")
+    known = {field.name: field.default for field in dataclasses.fields(default)}
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        if key not in known:
+            raise UsageError(
+                f"{where} sets {name}.{key}, which is no setting", f"Known: {', '.join(sorted(known))}"
+            )
+        if isinstance(known[key], float):
+            if isinstance(one, bool) or not isinstance(one, (int, float)) or not 0 <= one < float("inf"):
+                what = f"{where} sets {name}.{key} = {one!r}, but an amount is expected"
+                raise UsageError(what, "Give 0 or more")
+            one = float(one)
+        elif type(one) is not type(known[key]):
+            raise UsageError(f"{where} sets {name}.{key} = {one!r}, but a text is expected")
+        found[key] = one
+    return dataclasses.replace(default, **found)

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from provenote import config, workspace
+from provenote import config, doctor_room, workspace
+from provenote.doctor_room import Finding
 from provenote.errors import ProvenoteError
 from provenote.git.command import resolve
 from provenote.git.command import run as git_run
 
 _SECRET_KEYS = re.compile(r"^\s*(?:\w*(?:password|secret|token|account_key|access_key)\w*)\s*=", re.I | re.M)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    what : str
-        What was looked at, and how it is.
-    state : {'ok', 'warn', 'failed'}
-        ``failed``: something does not work until it is mended.
-    mend : str
-        The command or sentence that mends it.
-    """
-
-    what: str
-    state: Literal["ok", "warn", "failed"] = "ok"
-    mend: str = ""
 
 
 def examine(folder: Path) -> Iterator[Finding]:
@@ -55,6 +37,8 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _reviews(place)
     yield from _data(place)
     yield from _space(place)
+    yield from doctor_room.disk(place)
+    yield from doctor_room.advisories(place)
     yield from _kernels()
     yield from _warm()
 
@@ -65,9 +49,13 @@ def settings(folder: Path) -> dict[str, Any]:
     told = config.explain(place.dvc_root)
     now = config.load(place.dvc_root)
     return {
-        name: {"value": getattr(now, name), "from": told[name][1] if name in told else "default"}
+        name: {"value": _plain(getattr(now, name)), "from": told[name][1] if name in told else "default"}
         for name in config.Settings.__dataclass_fields__
     }
+
+
+def _plain(value: Any) -> Any:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
 
 
 def _programs() -> Iterator[Finding]:
@@ -104,7 +92,7 @@ def _site_packages() -> str:
 def _settings(root: Path) -> Iterator[Finding]:
     try:
         for name, (value, where) in config.explain(root).items():
-            yield Finding(f"setting {name} = {value!r} from {where}")
+            yield Finding(f"setting {name} = {_plain(value)!r} from {where}")
     except ProvenoteError as error:
         yield Finding(error.what, "failed", error.mend or "Mend the file by hand")
 
@@ -132,9 +120,6 @@ def _repository(place: workspace.Workspace) -> Iterator[Finding]:
         "ok" if remotes else "warn",
         "" if remotes else "`git remote add origin URL`",
     )
-    free = shutil.disk_usage(place.common_dir).free
-    if free < 1_000_000_000:
-        yield Finding(f"{free / 1e6:.0f} MB free on the disk of the repository", "warn", "Free some space")
 
 
 def _runs(place: workspace.Workspace) -> Iterator[Finding]:

@@ -60,6 +60,9 @@ class Row:
         Commit of the run; None while it runs.
     baseline : str
         Commit that the work tree stood on.
+    cost : float or None
+        What it cost by the prices that the project had, in ``currency``; None without a price.
+    currency : str
     """
 
     id: str
@@ -80,6 +83,8 @@ class Row:
     starred: bool = False
     notes: list[str] = field(default_factory=list)
     archived: bool = False
+    cost: float | None = None
+    currency: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as plain data, in the order of the fields."""

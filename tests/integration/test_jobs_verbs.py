@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -19,6 +20,7 @@ from provenote.commands.tree import Context
 from provenote.errors import UsageError
 from provenote.jobs import executor, folder, launch
 from provenote.stores import index
+from provenote.view import Line
 
 
 def begun(path: Path, label: str = "t", **given: Any) -> str:
@@ -168,6 +170,38 @@ def test_a_test_is_a_job_whose_asserts_are_its_result(repo):
     assert (killed.status, killed.data["verdict"]) == (1, None)  # it was not decided
     listed = {job["label"]: job["verdict"] for job in verbs.jobs(Context()).data["jobs"]}
     assert listed == {"sound": "passed", "broken": "failed", "left": "failed", "dead": None}
+
+
+def test_what_a_job_used_and_cost_is_told_and_limits_are_held_against_it(repo, monkeypatch):
+    (repo / "provenote.toml").write_text("[prices]\ncpu_hour = 100.0\ncurrency = 'EUR<b>'\n")
+    monkeypatch.setenv("PROVENOTE_LIMITS", '{"memory_share": 0.000001, "run_cost": 0.0000001}')
+    source = "held = bytearray(150_000_000)\nopen('big', 'wb').write(b'x' * 4_000_000)\nsum(range(10**7))"
+    view = verbs.job_run(Context(), str(write(repo / "t.ipynb", cell(source, "c1"))))
+    said = [part.text for part in view.parts if isinstance(part, Line)]
+    assert [text.split(",")[0].split(" ")[:2] for text in said[1:]] == [["It", "had"], ["It", "cost"]]
+    resources = index.document(workspace.find(), view.data["commit"])["resources"]
+    assert resources["tree_rss_peak_mb"] >= 150 and resources["memory_share"] > 0
+    assert resources["cost"]["amount"] == pytest.approx(resources["cpu_s"] / 36, rel=0.01)
+    (used,) = [job["used"] for job in verbs.jobs(Context()).data["jobs"]]
+    assert used["rss_mb"] >= 150 and used["cpu_s"] > 0
+    listed = look.runs(Context())
+    assert listed.data["rows"][0]["cost"] == resources["cost"]["amount"]
+    assert "run cost" in [column.heading for column in listed.parts[0].columns]
+    shown = look.show(Context(), view.data["name"]).parts
+    facts = {name: c.text for part in shown for name, c in getattr(part, "pairs", [])}
+    assert facts["cost"].endswith("EUR<b>") and facts["memory, most"]
+    # A disk that fills, by what eight days of runs saw of it; the doctor says when.
+    from provenote import doctor
+    from provenote.compare import history
+
+    now = time.time()
+    free = shutil.disk_usage(repo).free
+    seen = [(now - day * 86_400, free + day * free / 9) for day in range(9)]
+    monkeypatch.setattr(history, "points", lambda *_: seen)
+    told = {finding.what: finding for finding in doctor.examine(repo)}
+    (full,) = [one for what, one in told.items() if what.startswith("disk full in 9 days by 9 runs")]
+    assert (full.state, full.mend) == ("warn", "Free some space: `provenote gc`")
+    assert doctor.settings(repo)["prices"]["value"]["cpu_hour"] == 100.0
 
 
 def test_a_notebook_watches_and_follows(repo):

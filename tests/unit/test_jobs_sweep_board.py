@@ -50,6 +50,7 @@ def test_a_board_lists_jobs_with_what_is_left(tmp_path):
     going, _ = job(tmp_path, "b", {"state": "claimed", "t": 1000}, {"state": "running", "cells": 5})
     going.append({"cell": 2})
     going.append({"line": "epoch 3\x1b[2J <b>"})
+    going.append({"used": {"cpu_s": 75.2, "rss_mb": 512.0}})
     (tmp_path / "jobs" / ("f" * 64)).mkdir()  # damaged: no spec.json
     found = board.Board(tmp_path)
     entries = found.entries(1010, 20)
@@ -59,9 +60,10 @@ def test_a_board_lists_jobs_with_what_is_left(tmp_path):
     }
     text = terminal.render(board.view(entries), width=120)
     assert "2/5" in text and "0:10" in text and "≈ 0:20" in text
+    assert "1:15" in text and "512 MB" in text
     assert "\x1b" not in text
     narrow = terminal.render(board.view(entries), width=70)
-    assert "epoch 3" in narrow and "columns not shown here: left, run" in narrow
+    assert "epoch 3" in narrow and "columns not shown here: left, cpu, memory, run" in narrow
     going.append({"state": "oom_killed", "reason": "cell 2: out of memory"})
     text = terminal.render(board.view(found.entries(1011, 20)), width=120)
     assert "out of memory" in text and "left" not in text

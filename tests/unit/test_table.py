@@ -290,5 +290,7 @@ def test_data_of_a_row_has_the_documented_fields():
         "parent",
         "commit",
         "baseline",
+        "cost",
+        "currency",
     ]
     assert set(table.data_of(RUNS[0])) == set(RUNS[0].to_json())

@@ -59,6 +59,7 @@ def job_run(
     describe : bool
         Show the notebook's parameters instead of running it.
     """
+    from provenote.compare import remarks
     from provenote.errors import UsageError
     from provenote.jobs import ended, launch
 
@@ -82,7 +83,7 @@ def job_run(
     if describe:
         return ended.described(launch.check(notebook, kernel))
     result = launch.run_job(notebook, params or (), names=_names(context), tell=context.tell, **options)
-    return ended.ended(result)
+    return ended.ended(result, remarks.of_run(context.workspace, result.state.commit))
 
 
 @verb("sweep", grid="-g", params="-p")

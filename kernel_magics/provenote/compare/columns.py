@@ -8,6 +8,7 @@ from typing import Any
 from provenote.compare import numbers
 from provenote.compare.clauses import Field
 from provenote.model import Row, is_sweep
+from provenote.tracking import costs
 from provenote.view import Cell, Column, Mark
 
 _ABSENT = object()
@@ -109,6 +110,11 @@ def mark(row: Row) -> Mark:
         return "silent" if row.reason else "running"
     known: dict[str, Mark] = {"finished": "ok", "failed": "failed", "killed": "killed", "queued": "queued"}
     return known[row.status]
+
+
+def cost_cell(row: Row) -> Cell:
+    """Return what a run cost, with its currency; empty for one without a price."""
+    return Cell("" if row.cost is None else costs.text(row.cost, row.currency))
 
 
 def state_cell(row: Row) -> Cell:

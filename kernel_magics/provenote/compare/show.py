@@ -15,6 +15,7 @@ from provenote.compare.account import Account, gather
 from provenote.compare.table import data_of
 from provenote.errors import UsageError
 from provenote.model import SCHEMA, Row, is_sweep
+from provenote.tracking import costs
 from provenote.view import Cell, Column, Facts, Line, Part, Picture, Role, Table, View
 
 if TYPE_CHECKING:
@@ -324,9 +325,13 @@ def _resources(figures: Mapping[str, Any]) -> list[tuple[str, Cell]]:
 
     share = of("cpu_percent")
     cpu = numbers.duration(of("cpu_s"))
+    memory = _megabytes(of("tree_rss_peak_mb") or of("rss_peak_mb"))
+    part, limit = of("memory_share"), _megabytes(of("memory_limit_mb"))
+    if part is not None and figures.get("memory_limit_by") == "control group":
+        memory += f", {part:.0%} of the {limit} that its control group allows"
     pairs = [
         ("processor", f"{cpu}, {share:.0f}{numbers.THIN}%" if share else cpu, of("cpu_s")),
-        ("memory, most", _megabytes(of("rss_peak_mb")), of("rss_peak_mb")),
+        ("memory, most", memory, of("tree_rss_peak_mb") or of("rss_peak_mb")),
         ("children, most", _megabytes(of("children_rss_peak_mb")), of("children_rss_peak_mb")),
         ("disk read", _megabytes(of("disk_read_mb")), of("disk_read_mb")),
         ("disk written", _megabytes(of("disk_written_mb")), of("disk_written_mb")),
@@ -335,12 +340,30 @@ def _resources(figures: Mapping[str, Any]) -> list[tuple[str, Cell]]:
         ("disk free", _megabytes(of("disk_free_mb")), of("disk_free_mb")),
     ]
     shown = [(name, Cell(text)) for name, text, value in pairs if value]
-    for gpu in figures.get("gpus") or ():
-        used = _megabytes(gpu.get("memory_peak_mb"))
-        mean = gpu.get("percent_mean")
-        busy = f", {mean:.0f}{numbers.THIN}% busy" if mean is not None else ""
-        shown.append(("GPU", Cell(f"{gpu.get('name', '')}, {used} at most{busy}")))
+    shown += [("GPU", _gpu(gpu)) for gpu in figures.get("gpus") or () if isinstance(gpu, Mapping)]
+    if figures.get("gpu"):
+        shown.append(("GPU", Cell("no GPU seen", "muted")))
+    cost = figures.get("cost")
+    if isinstance(cost, Mapping) and isinstance(cost.get("amount"), (int, float)):
+        text = costs.text(float(cost["amount"]), str(cost.get("currency") or ""))
+        network = isinstance(cost.get("parts"), Mapping) and cost["parts"].get("network")
+        shown.append(("cost", Cell(text + (", the whole machine's network in it" if network else ""))))
     return shown
+
+
+def _gpu(gpu: Mapping[str, Any]) -> Cell:
+    words = [str(gpu.get("name", ""))]
+    own, used = gpu.get("own_memory_peak_mb"), gpu.get("memory_peak_mb")
+    if isinstance(own, (int, float)):
+        words.append(f"{_megabytes(own)} at most")
+    elif isinstance(used, (int, float)):
+        words.append(f"{_megabytes(used)} at most, by anybody")
+    mean = gpu.get("percent_mean")
+    if isinstance(mean, (int, float)):
+        words.append(f"{mean:.0f}{numbers.THIN}% busy")
+    if gpu.get("busy_s") == 0:
+        words.append("not used by this run")
+    return Cell(", ".join(words), "warn" if gpu.get("busy_s") == 0 else "plain")
 
 
 def _megabytes(value: float | None) -> str:

@@ -43,6 +43,8 @@ FIELDS = (
     "parent",
     "commit",
     "baseline",
+    "cost",
+    "currency",
 )
 """The fields of a row in ``--json``, in their order."""
 
@@ -181,6 +183,8 @@ def table_of(
         made.append(
             columns.values_column(columns.heading(key), [values.get(key) for values in metrics], grouped=True)
         )
+    if any(row.cost is not None for row in rows):
+        made.append((Column("run cost", "right"), [columns.cost_cell(row) for row in rows]))
     flags = [columns.flags_cell(row, chosen.children[row.id] if fold else 0) for row in rows]
     if any(cell.text for cell in flags):
         made.append((Column("flags", keep=True), flags))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from provenote.compare.families import sweep_name
-from provenote.compare.numbers import clock
+from provenote.compare.numbers import clock, size
 from provenote.errors import WorldError
 from provenote.jobs.folder import JobFolder, Tail, listing
 from provenote.jobs.spec import JobSpec
@@ -121,6 +121,7 @@ def entry(id: str, spec: JobSpec, state: JobState, now: float) -> dict[str, Any]
         "run": state.run,
         "name": state.name,
         "line": state.line,
+        "used": dict(state.used),
     }
 
 
@@ -144,6 +145,7 @@ def view(entries: Sequence[dict[str, Any]]) -> View:
     heads = [("job", "left"), ("notebook", "left"), ("state", "left"), ("cells", "right"), ("time", "right")]
     going = any(not made["over"] for made in entries)
     heads += [("left", "right")] if going else []
+    heads += [("cpu", "right"), ("memory", "right")]
     columns = [Column(name, side) for name, side in [*heads, ("run", "left")]]  # type: ignore[arg-type]
     columns.append(Column("last line", keep=True))
     rows = [_row(made, going) for made in entries]
@@ -186,8 +188,11 @@ def _row(made: dict[str, Any], going: bool) -> list[Cell]:
         Cell("" if made["seconds"] is None else clock(made["seconds"])),
     ]
     row += [Cell("" if made["left"] is None else f"≈ {clock(made['left'])}", "muted")] if going else []
+    cpu, memory = made["used"].get("cpu_s"), made["used"].get("rss_mb")
     return [
         *row,
+        Cell("" if cpu is None else clock(cpu), "muted"),
+        Cell("" if memory is None else size(memory * 1e6), "muted"),
         Cell(made["name"] or (sweep_name(made["id"]) if made["kind"] == "sweep" else ""), "code"),
         Cell(last if len(last) <= 60 else last[:59] + "…", "muted", last),
     ]

@@ -13,12 +13,15 @@ import threading
 import time
 from types import FrameType
 
+from provenote.errors import WorldError
 from provenote.jobs import descendants
 from provenote.jobs.folder import JobFolder, Tail
 from provenote.jobs.warden import Warden
+from provenote.tracking import counters
 
 GRACE = 3.0  # seconds between the interrupt and the kill
 _LOOK_EVERY = 0.1  # seconds
+_TELL_EVERY = 5.0  # seconds between two words on what the job uses, in the first hour
 
 
 class Stopped(Exception):
@@ -49,6 +52,9 @@ class Control:
         self._warden = warden
         self._group: int | None = None
         self._over = threading.Event()
+        self._began = time.monotonic()
+        self._first = counters.read()
+        self._peak = 0
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def start(self) -> None:
@@ -67,6 +73,7 @@ class Control:
         """End watching: the notebook has ended, and its kernel with it."""
         self._over.set()
         self._thread.join()
+        self._tell()
         if self._group:
             self._warden.release(self._group)
         descendants.end_marked(Tail(self._folder).state_as_written().run, self._group)
@@ -75,7 +82,11 @@ class Control:
         self._folder.ask_cancel()
 
     def _look(self) -> None:
+        told = self._began
         while not self._over.wait(_LOOK_EVERY):
+            if time.monotonic() - told > max(_TELL_EVERY, (time.monotonic() - self._began) / 720):
+                told = time.monotonic()
+                self._tell()
             if self._folder.cancel_asked():
                 self.verdict = "cancelled"
             elif self._deadline is not None and time.monotonic() > self._deadline:
@@ -83,6 +94,17 @@ class Control:
             if self.verdict is not None:
                 self._end()
                 return
+
+    def _tell(self) -> None:
+        """Tell what the job has used so far, for the table of jobs."""
+        now = counters.read()
+        waited = now.waited_peak or 0
+        if waited <= (self._first.waited_peak or 0):
+            waited = 0
+        self._peak = max(self._peak, (now.rss or 0) + (now.children_rss or 0), waited)
+        used = {"cpu_s": round(now.cpu - self._first.cpu, 2), "rss_mb": round(self._peak / 1e6, 1)}
+        with contextlib.suppress(WorldError):  # a full disk is told where it stops something
+            self._folder.append({"used": used})
 
     def _end(self) -> None:
         until = time.monotonic() + GRACE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provenote.compare import numbers
@@ -38,8 +38,15 @@ def described(request: Request, given: Mapping[str, Any] | None = None) -> View:
     return View([Table(columns, rows, empty=empty)], {"notebook": request.relative, "parameters": data})
 
 
-def ended(result: JobResult) -> View:
-    """Say how a job ended, and where what it left can be seen."""
+def ended(result: JobResult, remarks: Sequence[str] = ()) -> View:
+    """Say how a job ended, and where what it left can be seen.
+
+    Parameters
+    ----------
+    result : JobResult
+    remarks : sequence of str
+        Limits of the project that it went over.
+    """
     state, spec = result.state, result.spec
     status, _ = state.status
     took = state.elapsed(time.time())
@@ -65,6 +72,7 @@ def ended(result: JobResult) -> View:
     facts = [("job", Cell(result.id[:8], "code", result.id))]
     if state.output:
         facts.append(("executed notebook", Cell(state.output, "code")))
+    parts += [Line(remark[0].upper() + remark[1:], "warn", "warn") for remark in remarks]
     parts.append(Facts(facts))
     if state.over and state.state != "succeeded":
         parts.append(Line(f"What it printed: `provenote job logs {result.id[:8]}`", role="muted"))

@@ -63,6 +63,8 @@ class JobState:
         ``kind``, ``what``, ``mend`` where the job could not do its work.
     jobs : dict of str to str
         For a sweep, the state of each job by id.
+    used : dict of str to float
+        ``cpu_s`` and ``rss_mb`` of its processes so far: processor seconds, and the most memory at once.
     """
 
     state: str = "queued"
@@ -84,6 +86,7 @@ class JobState:
     output: str | None = None
     error: Mapping[str, Any] | None = None
     jobs: Mapping[str, str] = field(default_factory=dict)
+    used: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
@@ -130,6 +133,8 @@ def apply(state: JobState, event: Mapping[str, Any]) -> JobState:
         change["cell"] = event["cell"]
     elif "line" in event:
         change["line"] = event["line"]
+    elif isinstance(event.get("used"), dict):
+        change["used"] = event["used"]
     elif "job" in event:
         jobs = {**state.jobs, event["job"]: event.get("is", "queued")}
         change.update(jobs=jobs, cell=sum(word in ENDED for word in jobs.values()))

@@ -40,7 +40,20 @@ def unchanging(document: Mapping[str, Any]) -> dict[str, Any]:
         "linearity": document.get("linearity", "unknown"),
         "tags": document.get("tags", []),
         "notes": document.get("notes", []),
+        **_cost(document),
     }
+
+
+def _cost(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the run cost, for its row; nothing where it had no price."""
+    resources = document.get("resources")
+    cost = resources.get("cost") if isinstance(resources, dict) else None
+    if not isinstance(cost, dict):
+        return {}
+    amount = cost.get("amount")
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount < 1e300:
+        return {}
+    return {"cost": float(amount), "currency": _text(cost.get("currency") or "")}
 
 
 def objects(commit: str, document: Mapping[str, Any]) -> Iterator[Stored]:

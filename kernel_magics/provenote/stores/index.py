@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds that one process waits for another that writes the index."""
-FORMAT = 3  # of this file; another one is thrown away and built anew
+FORMAT = 4  # of this file; another one is thrown away and built anew
 _SCHEMA = (
     """
 create table if not exists run(

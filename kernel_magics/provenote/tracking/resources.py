@@ -17,7 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from provenote.tracking import gpus, limits
+from provenote import config
+from provenote.errors import ProvenoteError
+from provenote.tracking import costs, gpus, limits
 from provenote.tracking.counters import Reading, below, read
 
 MB = 1_000_000
@@ -58,6 +60,7 @@ class Sampler:
         self._may: tuple[tuple[int, str] | None, float] | None = None
         self._samples = 0
         self._gpus: gpus.Gpus | None = None
+        self._prices: config.Prices | None = None
         self._enough = threading.Event()
         self._lock = threading.Lock()
 
@@ -102,7 +105,8 @@ class Sampler:
             process and its descendants; ``disk_free_mb`` and ``disk_free_change_mb`` of the disk that holds
             the project, whoever used it; ``network_received_mb`` and ``network_sent_mb`` of the whole machine
             (``network_scope``); ``samples``; ``gpu_driver``, ``gpu_s`` and ``gpus``, see
-            `provenote.tracking.gpus`, or ``gpu``: ``none seen`` where one was looked for. MB are 10^6 bytes.
+            `provenote.tracking.gpus`, or ``gpu``: ``none seen`` where one was looked for; ``cost``, see
+            `provenote.tracking.costs`, where the project has prices. MB are 10^6 bytes.
         """
         last = read()
         wall = max(time.monotonic() - self._began, 1e-6)
@@ -144,6 +148,11 @@ class Sampler:
                 found.update(self._gpus.figures())
             elif self._samples:
                 found["gpu"] = "none seen"
+            if self._prices is None:
+                self._prices = _prices(self._folder)
+            cost = costs.of(found, self._prices)
+            if cost is not None:
+                found["cost"] = cost
         return found
 
     def _limits(self, tree: int) -> dict[str, Any]:
@@ -194,6 +203,14 @@ class Sampler:
                 except Exception:  # the run may have been closed under us; nobody could hear of it here
                     return
             wait = max(INTERVAL, (time.monotonic() - self._began) / 720)
+
+
+def _prices(folder: Path) -> config.Prices:
+    """Return the prices as the project has them now; none where its settings are broken, as others tell."""
+    try:
+        return config.load(folder).prices
+    except ProvenoteError:
+        return config.Prices()
 
 
 def _more(last: int | None, first: int | None) -> int:
