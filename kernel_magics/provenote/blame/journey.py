@@ -21,7 +21,7 @@ from provenote.blame import factors, halves, inside, leaking, shapley, states
 from provenote.blame.factors import PACKAGES, Differing
 from provenote.blame.halves import Half
 from provenote.blame.shapley import Chosen
-from provenote.blame.states import Outcome, State
+from provenote.blame.states import Bench, Outcome, State
 from provenote.compare import numbers
 from provenote.compare.columns import flat
 from provenote.errors import Refused, UsageError
@@ -141,7 +141,7 @@ class Blame:
 class _Bench:
     """Where mixtures are run, and what that cost."""
 
-    workspace: Workspace
+    place: Bench
     old: Half
     new: Half
     found: Differing
@@ -158,7 +158,7 @@ class _Bench:
 
     def run(self, state: State, what: str) -> Outcome:
         label = f"why {self.new.row.name}: {what}"
-        made = states.run(self.workspace, state, label, self.tell)
+        made = states.run(self.place, state, label, self.tell)
         self.ran, self.known = self.ran + made.ran, self.known + (not made.ran)
         self.seconds += made.seconds if made.ran else 0.0
         return made
@@ -220,31 +220,33 @@ def why(
     found = factors.differing(workspace, a, b)
     names = [name for name in found.factors if name != PACKAGES or packages]
     left = "" if packages or PACKAGES not in found.factors else found.factors[PACKAGES]
-    bench = _Bench(workspace, a, b, found, metric, packages, tell)
     blank = Blame(a, b, metric, found, recorded, recorded, 0.0, 0, "same", left=left)
     if not names:
         return blank
+    with Bench(workspace) as place:
+        bench = _Bench(place, a, b, found, metric, packages, tell)
+        made = _crossed(bench, blank, names)
+    if made.verdict == "split" and numbers.better(metric, made.again[1], made.again[0]):
+        made = dataclasses.replace(made, leaks=leaking.screen(workspace, b, label, time, tell))
+    tell(Progress(f"why {b.row.name}", state="done"))
+    return dataclasses.replace(made, ran=bench.ran, known=bench.known, seconds=round(bench.seconds, 1))
+
+
+def _crossed(bench: _Bench, blank: Blame, names: list[str]) -> Blame:
+    """Run the two, their mixtures and the pieces of the largest factor."""
     first, last = frozenset[str](), frozenset(names)
-    again = _corner(bench, first, a), _corner(bench, last, b)
+    again = _corner(bench, first, bench.old), _corner(bench, last, bench.new)
     noise, repeats = _noise(bench, again[0])
     blank = dataclasses.replace(blank, again=again, noise=noise, repeats=repeats)
     if abs(again[1] - again[0]) <= NOISE * noise or again[0] == again[1]:
-        return _counted(bench, dataclasses.replace(blank, verdict="noise"))
+        return dataclasses.replace(blank, verdict="noise")
     parted, shares, errors, strong, together = _split(bench, names, again[1] - again[0])
     made = dataclasses.replace(
         blank, verdict="split", shares=shares, errors=errors, interactions=strong, together=together
     )
     winner = max(parted, key=lambda name: abs(shares[name]))
     puts, more = _put_back(bench, winner, last, again[1])
-    leaks = None
-    if numbers.better(metric, again[1], again[0]):
-        leaks = leaking.screen(workspace, b, label, time, tell)
-    return _counted(bench, dataclasses.replace(made, puts=puts, more=more, leaks=leaks))
-
-
-def _counted(bench: _Bench, made: Blame) -> Blame:
-    bench.tell(Progress(f"why {bench.new.row.name}", state="done"))
-    return dataclasses.replace(made, ran=bench.ran, known=bench.known, seconds=round(bench.seconds, 1))
+    return dataclasses.replace(made, puts=puts, more=more)
 
 
 def _metric(old: Half, new: Half, asked: str | None) -> str:
@@ -350,7 +352,9 @@ def _split(
 
 def _put_back(bench: _Bench, winner: str, last: Chosen, value: float) -> tuple[tuple[Put, ...], int]:
     whole = bench.state(last)
-    listed = inside.pieces(bench.workspace, winner, bench.old, bench.new, bench.found, whole, bench.tell)
+    listed = inside.pieces(
+        bench.place.workspace, winner, bench.old, bench.new, bench.found, whole, bench.tell
+    )
     if len(listed) == 1 and " + " not in winner:
         return (), 0  # the piece is the factor
     puts = []

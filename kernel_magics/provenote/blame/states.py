@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provenote.model import Row
+    from provenote.reproducing.scratch import Scratch
     from provenote.workspace import Workspace
 
 FOLDER = "why"
@@ -196,12 +197,44 @@ def _omitted(
                 yield one
 
 
-def run(workspace: Workspace, state: State, label: str, tell: Tell) -> Outcome:
-    """Return what a state gives, from what is kept or by running it.
+class Bench:
+    """Where states are run: one repository for all of them, made when the first one is.
+
+    Use it as a context: it removes the repository at its end.
 
     Parameters
     ----------
     workspace : Workspace
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._stack = contextlib.ExitStack()
+        self._made: Scratch | None = None
+
+    def __enter__(self) -> Bench:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Remove the repository."""
+        self._stack.__exit__(*error)
+
+    def place(self, row: Row) -> Scratch:
+        """Return the repository with the files of a run in it."""
+        if self._made is None:
+            self._made = self._stack.enter_context(scratch.made(self.workspace, row, ""))
+        else:
+            self._made = scratch.refilled(self.workspace, self._made, row, "")
+        return self._made
+
+
+def run(bench: Bench, state: State, label: str, tell: Tell) -> Outcome:
+    """Return what a state gives, from what is kept or by running it.
+
+    Parameters
+    ----------
+    bench : Bench
     state : State
     label : str
         What is told while it runs.
@@ -212,6 +245,7 @@ def run(workspace: Workspace, state: State, label: str, tell: Tell) -> Outcome:
     WorldError
         If data are nowhere, or the environment cannot be built.
     """
+    workspace = bench.workspace
     tree = objects.build(workspace.common_dir, state.half.tree, state.changes)
     path = workspace.home / FOLDER / f"{_digest(state, tree)}.json"
     known = _known(path)
@@ -228,16 +262,16 @@ def run(workspace: Workspace, state: State, label: str, tell: Tell) -> Outcome:
         "params": dict(state.values) or state.half.document["params"],
     }
     source = dataclasses.replace(state.half.source, notebook=_with_values(state))
-    with scratch.made(workspace, row, "") as place:
-        wish, _ = surroundings.prepare(workspace, row, document, source, place, False, label, tell)
-        if state.environment is not None:
-            wish = dataclasses.replace(wish, **_built(workspace, state.environment, tell))
-        for patch in state.patches:
-            patch.apply(place.place.dvc_root / patch.path)
-        try:
-            done = execution.run(place, source, wish, label, tell)
-        except WorldError as error:  # the kernel died: of this mixture, not of the world
-            return Outcome({}, "failed", error.what, time.monotonic() - began, True)
+    place = bench.place(row)
+    wish, _ = surroundings.prepare(workspace, row, document, source, place, False, label, tell)
+    if state.environment is not None:
+        wish = dataclasses.replace(wish, **_built(workspace, state.environment, tell))
+    for patch in state.patches:
+        patch.apply(place.place.dvc_root / patch.path)
+    try:
+        done = execution.run(place, source, wish, label, tell)
+    except WorldError as error:  # the kernel died: of this mixture, not of the world
+        return Outcome({}, "failed", error.what, time.monotonic() - began, True)
     made = Outcome(
         {key: value for key, value in flat(done.gave.metrics).items()},
         done.gave.status,

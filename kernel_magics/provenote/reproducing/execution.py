@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -144,7 +145,7 @@ def _notebook(
         blob=blob,
         kernel=kernel,
         label=wish.label,
-        nonce=scratch.top.name,
+        nonce=f"{scratch.top.name}-{secrets.token_hex(4)}",  # several may run there, one after the other
         params=dict(wish.params) if source.kind == "job" else {},
         threads=cpus if isinstance(cpus, int) and cpus > 0 else cores(),
         env=env,

@@ -113,6 +113,34 @@ def clean(workspace: Workspace) -> None:
                 os.close(lock)
 
 
+def refilled(workspace: Workspace, scratch: Scratch, row: Row, overlay: str) -> Scratch:
+    """Put the files of another run in the place of those that are there; what a job left goes with them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    scratch : Scratch
+    row : Row
+        A run that has ended, or a commit of the same form.
+    overlay : str
+        Folder of the run's own files, which were not there when it started.
+
+    Raises
+    ------
+    WorldError
+        If a job still runs there and does not listen, or it cannot be written.
+    """
+    if not _stopped(scratch.top):
+        raise WorldError(f"a job in {scratch.top} does not end", "Try again")
+    for entry in list(os.scandir(scratch.top)):
+        if entry.name != ".git":
+            _remove(Path(entry.path)) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+    (scratch.top / ".git" / "HEAD").write_text(f"{row.baseline}\n", encoding="utf-8")
+    _files(workspace, scratch.top, row, overlay)
+    refs = git(scratch.top, "for-each-ref", "--format=%(refname)", "refs/exps").decode()
+    return Scratch(scratch.top, scratch.place, frozenset(refs.splitlines()))
+
+
 def keep(scratch: Scratch, target: Path) -> None:
     """Move what stands there to a place where it stays.
 
@@ -204,16 +232,22 @@ def _filled(workspace: Workspace, top: Path, row: Row, overlay: str) -> Scratch:
         raise WorldError(
             f"{top} cannot be written ({error.strerror})", "Check the disk and its rights"
         ) from error
-    git(top, "read-tree", "-u", "--reset", commit)
+    root = _files(workspace, top, row, overlay)
+    names = (line.split(" ", 1)[1] for line in os.fsdecode(refs).splitlines())
+    return Scratch(
+        top, workspaces.find(root), frozenset(name for name in names if name.startswith("refs/exps/"))
+    )
+
+
+def _files(workspace: Workspace, top: Path, row: Row, overlay: str) -> Path:
+    """Write the files of a run; return the project's root there."""
+    git(top, "read-tree", "-u", "--reset", str(row.commit))
     if contents.inside(overlay) and overlay:
         git(top, "rm", "-r", "-q", "-f", "--ignore-unmatch", "--", overlay)
     root = top / workspace.prefix
     (root / ".dvc").mkdir(parents=True, exist_ok=True)
     contents.share_cache(workspace, root)
-    names = (line.split(" ", 1)[1] for line in os.fsdecode(refs).splitlines())
-    return Scratch(
-        top, workspaces.find(root), frozenset(name for name in names if name.startswith("refs/exps/"))
-    )
+    return root
 
 
 def _plain_config(top: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenote.blame import halves, states
-from provenote.blame.states import Patch, State
+from provenote.blame.states import Bench, Patch, State
 from provenote.checks.verdict import Finding, Verdict
 from provenote.compare import numbers
 from provenote.compare.columns import flat
@@ -176,7 +176,15 @@ def influence(
         values=half.values,
         machine=half.document.get("machine") or {},
     )
-    whole = states.run(workspace, base, f"{half.row.name}: with all", tell)
+    with Bench(workspace) as bench:
+        return _influence(bench, base, path, rows, by, metric, tell)
+
+
+def _influence(
+    bench: Bench, base: State, path: str, rows: Rows, by: str | None, metric: str, tell: Tell
+) -> Finding:
+    half = base.half
+    whole = states.run(bench, base, f"{half.row.name}: with all", tell)
     value = numbers.number(whole.metrics.get(metric))
     if whole.status != "finished" or value is None:
         raise Refused(f"{half.row.name} cannot be run again here: {whole.reason or f'no {metric}'}")
@@ -187,7 +195,7 @@ def influence(
     failed: dict[str, str] = {}
     for name in map(str, largest):
         state = dataclasses.replace(base, patches=(_without(path, rows, by, name),))
-        made = states.run(workspace, state, f"{half.row.name}: without {name}", tell)
+        made = states.run(bench, state, f"{half.row.name}: without {name}", tell)
         now = numbers.number(made.metrics.get(metric))
         if made.status == "finished" and now is not None:
             effects[name] = float(now - value)
