@@ -16,6 +16,7 @@ from provenote.errors import Refused, UsageError, WorldError
 
 if TYPE_CHECKING:
     from provenote.compare.report import Report
+    from provenote.view import Part
 
 HTML, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
 MARK = "provenote report 1"
@@ -29,6 +30,14 @@ _ENDINGS = {
     "image/webp": "webp",
 }
 _OURS = re.compile(r"picture-\d+\.[a-z]{3,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """A report that is about no table of runs: its title, and its sections as a `Report` has them."""
+
+    title: str
+    sections: tuple[tuple[str, tuple[Part, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +102,12 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def write(report: Report, path: Path, *, force: bool = False) -> Written:
+def write(report: Report | Titled, path: Path, *, force: bool = False) -> Written:
     """Write a report, in the form that the suffix of ``path`` names.
 
     Parameters
     ----------
-    report : Report
+    report : Report or Titled
     path : Path
     force : bool
         Replace what stands there, whatever it is.
@@ -159,7 +168,7 @@ main.pn img{max-width:100%;background:#fff;margin:8px 0}
 """
 
 
-def page(report: Report) -> str:
+def page(report: Report | Titled) -> str:
     """Return a report as one page of HTML that loads nothing and runs nothing."""
     from provenote.render import html
     from provenote.render.style import sheet
@@ -179,12 +188,12 @@ def page(report: Report) -> str:
     )
 
 
-def document(report: Report, folder: str) -> tuple[str, list[tuple[str, bytes]]]:
+def document(report: Report | Titled, folder: str) -> tuple[str, list[tuple[str, bytes]]]:
     """Return a report as Markdown, and its pictures as name and bytes.
 
     Parameters
     ----------
-    report : Report
+    report : Report or Titled
     folder : str
         Name of the folder beside the report, by which it names its pictures.
     """

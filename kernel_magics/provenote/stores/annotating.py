@@ -113,6 +113,22 @@ def reproduced(
     _append(workspace, [("reproduced", [run], body)], f"reproduced {run}: {verdict}", signer)
 
 
+def retrained(workspace: Workspace, runs: Sequence[str], rule: str, **facts: Any) -> None:
+    """Keep what a continuous training came to, or that a person let it go on.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    runs : sequence of str
+        Ids of the runs that it is about: the challenger, or the champion where there is none.
+    rule : str
+    **facts
+        What there is to say: `provenote.retraining.record`.
+    """
+    body = {"rule": rule, **facts}
+    _append(workspace, [("retraining", list(runs), body)], f"retraining {rule}: {facts.get('what', '')}")
+
+
 def depart(workspace: Workspace, moves: Sequence[tuple[str, list[str], dict[str, Any]]]) -> None:
     """Keep that refs of runs were removed, renamed or brought back.
 

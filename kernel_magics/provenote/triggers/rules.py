@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -151,10 +152,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The whole file; ``remote`` names the Git remote that decides who fires, None for this clone alone."""
+    """The whole file; ``remote`` names the Git remote that decides who fires, None for this clone alone.
+
+    ``retrain`` is what stands there for `provenote.retraining.definition` to read.
+    """
 
     rules: tuple[Rule, ...]
     remote: str | None = None
+    retrain: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(root: Path) -> Rules:
@@ -198,8 +203,10 @@ def parse(content: bytes) -> Rules:
     try:
         top = Table(made if made is not None else {}, FILE)
         remote = top.text("remote", default="") or None
-        found = tuple(_rule(str(name), table) for name, table in top.tables("rules").items())
-        return top.done(Rules(found, remote))
+        retrain = top.free("retrain")
+        listed = top.tables("rules") if top.has("rules") or not retrain else {}
+        found = tuple(_rule(str(name), table) for name, table in listed.items())
+        return top.done(Rules(found, remote, retrain))
     except NotStrict as error:
         raise UsageError(error.what, mend) from error
 
@@ -220,7 +227,7 @@ def _when(name: str, table: Table) -> When:
         raise NotStrict(f"'when' of rule {name!r} needs exactly one of {known}")
     made: When
     if kinds == ["cron"]:
-        made = _clock(name, table)
+        made = clock(name, table)
     elif kinds == ["data"]:
         made = Data(tuple(sorted(set(table.texts("data")))))
         if not made.paths:
@@ -239,13 +246,20 @@ def _when(name: str, table: Table) -> When:
     return table.done(made)
 
 
-def _clock(name: str, table: Table) -> Clock:
+def clock(name: str, table: Table, catch_up: str = "1h") -> Clock:
+    """Read the times of a rule.
+
+    Raises
+    ------
+    NotStrict
+        If they are none.
+    """
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from cronsim import CronSim, CronSimError
 
     cron, zone = table.text("cron"), table.text("timezone", default="UTC")
-    late = table.text("catch_up", _DURATION, default="1h")
+    late = table.text("catch_up", _DURATION, default=catch_up)
     try:
         place = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
