@@ -199,12 +199,14 @@ class Desk:
         NoPerson
             Inside a job: its notebook may be anybody's, and what is signed is in a person's name.
         Refused
-            If there is no key, or the event would not count here.
+            If there is no key, a remote has reviews that were never taken, or the event would not count here.
         WorldError
             If the branch cannot be written, or the clock is wrong.
         """
         if os.environ.get(INSIDE):
             raise NoPerson("a job says nothing in a person's name", "Say it in a notebook or a terminal")
+        if self.commit is None and (elsewhere := self.ledger.known_elsewhere()):
+            raise Refused(f"{elsewhere[0]} has reviews that are not here yet", "Take them: `provenote sync`")
         desk = self
         for _ in range(TRIES):
             body, seen = composer(desk)

@@ -41,7 +41,7 @@ def listed(desk: Desk, found: Sequence[Review], waiting: Sequence[str]) -> View:
         [Column(heading, "right" if heading == "open threads" else "left") for heading in headings],
         rows,
         [_MARKS[one.state] for one in found],
-        empty="No review yet. Start one: `provenote review start NOTEBOOK`",
+        empty=_empty(desk),
     )
     data = {"reviews": [{**document(one), "waits_for_me": one.id in waiting} for one in found]}
     return View([table, *_notes(desk)], {**data, "refused": dict(desk.book.refused)})
@@ -198,6 +198,15 @@ def _voted(vote: Vote) -> str:
     word = "approves" if vote.decision == "approve" else "requests changes"
     stale = " (of an older version)" if vote.stale else ""
     return f"{vote.by} {word}{stale}{'' if vote.known else ', counts for nothing'}"
+
+
+def _empty(desk: Desk) -> str:
+    elsewhere = desk.ledger.known_elsewhere() if desk.commit is None else []
+    if elsewhere:
+        return f"{elsewhere[0]} has reviews that are not here yet. Take them: `provenote sync`"
+    if desk.book.reviews:
+        return "No review goes on. All of them: `provenote review list -A`"
+    return "No review yet. Start one: `provenote review start NOTEBOOK`"
 
 
 def _role(state: str) -> Role:
