@@ -59,6 +59,10 @@ def test_an_agreement_ends_and_its_data_are_refused_and_deleted_with_a_certifica
         provenote.data.path("a.csv")
     result = launch.run_job(notebook(repo / "n.ipynb", "import provenote\nprovenote.data.path('a.csv')"))
     assert result.exit_status == 1 and "may not be used any more" in str(result.state.reason)
+    read = "open('late.txt', 'w').write('x')\nopen('a.csv').read()"  # by itself: the job is told before
+    result = launch.run_job(notebook(repo / "n.ipynb", read))
+    assert result.exit_status == 1 and "may not be used any more" in str(result.state.error)
+    assert not (repo / "late.txt").exists()
     # A hold wins over the end.
     assert say(capsys, "data", "agreement", "a.csv", "--hold", "case 12")[1]["state"] == "on hold"
     status, told = say(capsys, "gc", "--ended", "--yes")

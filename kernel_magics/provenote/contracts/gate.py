@@ -18,6 +18,7 @@ from provenote.contracts.faults import Fault, FileReport
 from provenote.data import tables, travel
 from provenote.errors import Refused
 from provenote.events import Tell, silent
+from provenote.stores import agreements
 from provenote.stores.disk import shown
 from provenote.workspace import Workspace
 
@@ -28,8 +29,9 @@ def passed(workspace: Workspace, path: str, tell: Tell = silent) -> dict[str, An
     Raises
     ------
     Refused
-        If the contract refuses it.
+        If the contract refuses it, or the agreement about it has ended.
     """
+    agreements.require(workspace, path, lambda: travel.measure(workspace, path, tell).md5)
     entries = quarantine.listed(workspace, path)
     _still_out(workspace, path, entries)
     facts: dict[str, Any] = {"path": path, "left_out": [asdict(one) for one in entries]}

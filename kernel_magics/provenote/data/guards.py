@@ -4,4 +4,5 @@ from __future__ import annotations
 
 CONTRACT = ".contract.yaml"
 QUARANTINE = ".quarantine.json"
-ENDINGS = (CONTRACT, QUARANTINE)
+AGREEMENT = ".agreement.yaml"
+ENDINGS = (CONTRACT, QUARANTINE, AGREEMENT)

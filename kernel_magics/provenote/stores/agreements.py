@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,7 +226,9 @@ def about(workspace: Workspace, path: str) -> tuple[str, Agreement] | None:
     return None
 
 
-def require(workspace: Workspace, path: str, md5: str = "", today: datetime.date | None = None) -> None:
+def require(
+    workspace: Workspace, path: str, md5: str | Callable[[], str], today: datetime.date | None = None
+) -> None:
     """Refuse data whose agreement has ended.
 
     Parameters
@@ -234,8 +236,8 @@ def require(workspace: Workspace, path: str, md5: str = "", today: datetime.date
     workspace : Workspace
     path : str
         From the DVC root.
-    md5 : str
-        The version; empty: not known, and then the path counts.
+    md5 : str or callable
+        The version, or what tells it where it matters.
     today : datetime.date, optional
 
     Raises
@@ -247,7 +249,9 @@ def require(workspace: Workspace, path: str, md5: str = "", today: datetime.date
     if found is None:
         return
     owner, agreement = found
-    if agreement.ended(today or datetime.date.today()) and (not md5 or agreement.covers(md5)):
+    if agreement.ended(today or datetime.date.today()) and (
+        not agreement.versions or agreement.covers(md5 if isinstance(md5, str) else md5())
+    ):
         who = f" with {agreement.owner}" if agreement.owner else ""
         raise Refused(
             f"{path} may not be used any more: the agreement{who} ended on {agreement.ends}",
