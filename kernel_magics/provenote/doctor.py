@@ -34,6 +34,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _settings(place.dvc_root)
     yield from _repository(place)
     yield from _runs(place)
+    yield from _requests(place)
     yield from _reviews(place)
     yield from _data(place)
     yield from _space(place)
@@ -136,6 +137,21 @@ def _runs(place: workspace.Workspace) -> Iterator[Finding]:
             yield Finding(
                 f"run {run.meta['name']}: {problem}", "warn", "It is shown by `provenote track status`"
             )
+
+
+def _requests(place: workspace.Workspace) -> Iterator[Finding]:
+    from provenote.registry import news, reading
+
+    if not reading.there(place):
+        return
+    try:
+        registry = reading.read(place)
+    except ProvenoteError as error:
+        yield Finding(error.what, "failed", error.mend or "")
+        return
+    mine, waiting = news.remember(registry)
+    told = f"{waiting} request{'' if waiting == 1 else 's'} for stages, {mine} of them for you"
+    yield Finding(told, "ok", "See them: `provenote inbox`" if waiting else "")
 
 
 def _reviews(place: workspace.Workspace) -> Iterator[Finding]:

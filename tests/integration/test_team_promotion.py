@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from ledger_world import subject
 from team_desk import Crew, Member
 
 import provenote
+from provenote import doctor
 from provenote.errors import Refused, UsageError
-from provenote.registry import against, reading
+from provenote.registry import against, news, reading
 from provenote.registry.signing import NoPerson
 from provenote.registry.state import NotReleased
 from provenote.render import terminal
@@ -385,7 +388,23 @@ def test_the_inbox_shows_how_a_request_differs_from_the_holder(crew: Crew, team:
     for one in (ada, bob):
         found = differing(one)
         assert found["params"] == "depth 4 → 6" and "train.py changed (+2 −1)" in found["code"]
+    # How much waits is told when a notebook starts, and by the doctor.
+    ada.does("inbox")
+    told = "1 request waits for you: `%inbox`"
+    ipython = [
+        sys.executable,
+        "-m",
+        "IPython",
+        "--no-banner",
+        "--colors=NoColor",
+        "-c",
+        "%load_ext provenote",
+    ]
+    assert told in subprocess.run(ipython, cwd=ada.root, capture_output=True, text=True).stdout
+    (finding,) = doctor._requests(find(ada.root))
+    assert finding.what == "1 request for stages, 1 of them for you"
     view = bob.does("inbox")
+    assert news.told(bob.root) is None  # it is not bob's turn
     waiting = view.data["waiting"][0]
     assert waiting["metrics"]["rmse"] == {"before": 2.5, "after": 1.5}
     assert waiting["against"]["version"] == "v1.0.0"

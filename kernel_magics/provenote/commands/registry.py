@@ -215,7 +215,7 @@ def models(context: Context) -> View:
 @verb("inbox")
 def inbox(context: Context) -> View:
     """Show what waits: reviews, requests, what they would change and what you can do; policies, newcomers."""
-    from provenote.registry import listing, pages, policy_pages, reading, signing
+    from provenote.registry import listing, news, pages, policy_pages, reading, signing
     from provenote.reviews import show, turns
 
     reviewed = turns.waiting(context.workspace)
@@ -226,6 +226,7 @@ def inbox(context: Context) -> View:
     ):
         return show.waiting(reviewed)  # no policy, so nothing but reviews can wait
     registry = reading.read(context.workspace)
+    news.remember(registry)
     me = signing.find_me_or_none(registry)
     parts, data = policy_pages.waiting(registry)
     view = pages.requests(registry, listing.inbox(registry, me), me)
@@ -278,23 +279,26 @@ def verify(
 
 
 @verb("audit")
-def audit(context: Context, *, csv: str | None = None) -> View:
-    """List every signed event (who did what to which bytes, when, why), and who signed which policy.
+def audit(context: Context, *, csv: str | None = None, since: str | None = None) -> View:
+    """List every signed event (who did what to which bytes, when, why), policies and who asked to be let in.
 
     Parameters
     ----------
     csv : str
         Write all columns to this file as CSV.
+    since : str
+        Only what came since this commit of the ledger: the `ledger` of an earlier `--json`. For a notifier.
     """
     from provenote.registry import audit as trail
-    from provenote.registry import pages, reading
+    from provenote.registry import news, pages
 
-    registry = reading.read(context.workspace)
-    rows = trail.rows(registry.log)
+    found = news.since(context.workspace, since)
     if csv is None:
-        return pages.trail(registry, rows)
-    trail.write_csv(rows, Path(csv))
-    return said(f"{csv}: {len(rows)} events", file=csv, events=len(rows))
+        return pages.trail(found)
+    trail.write_csv(trail.flat(found), Path(csv))
+    events, policies, joins = (len(found[what]) for what in ("events", "policies", "joins"))
+    told = f"{csv}: {events} events, {policies} policies, {joins} newcomers"
+    return said(told, file=csv, events=events, policies=policies, joins=joins, ledger=found["ledger"])
 
 
 @verb("comment")

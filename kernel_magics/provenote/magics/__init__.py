@@ -8,10 +8,12 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenote.errors import ProvenoteError
 from provenote.magics import lines, shown, testing, tracked, verbs
+from provenote.registry import news
 from provenote.tracking import capture
 
 if TYPE_CHECKING:
@@ -94,6 +96,10 @@ def load(shell: InteractiveShell) -> None:
         return
     _loaded = _Loaded(shell)
     _loaded.open()
+    if not shown.in_job() and (waits := news.told(Path.cwd())):
+        from provenote.view import Line, View
+
+        shown.view(View([Line(waits)]), kernel=shown.is_kernel(shell))
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -100,12 +100,7 @@ def models(registry: Registry) -> list[Holding]:
 
 def inbox(registry: Registry, me: Me | None) -> list[Waiting]:
     """Return the requests that wait for somebody, oldest first."""
-    releases = registry.state.releases
-    found = []
-    for one in registry.state.promotions:
-        ends = releases.ends(one.release) if one.release and one.status == "released" else None
-        if one.waiting or ends is not None:
-            found.append(_waiting(registry, one, me, ends))
+    found = [_waiting(registry, one, me) for one in open_ones(registry)]
     first = sorted(found, key=lambda one: one.mine not in ("vote", "release"))[:COMPARED]
     return [
         replace(one, against=against(registry, one.promotion.subject, one.holder))
@@ -113,6 +108,31 @@ def inbox(registry: Registry, me: Me | None) -> list[Waiting]:
         else one
         for one in found
     ]
+
+
+def open_ones(registry: Registry) -> list[Promotion]:
+    """Return the promotions that wait for somebody, an override that must be ratified among them."""
+    return [one for one in registry.state.promotions if one.waiting or _ends(registry, one) is not None]
+
+
+def _ends(registry: Registry, one: Promotion) -> int | None:
+    return registry.state.releases.ends(one.release) if one.release and one.status == "released" else None
+
+
+def turn(
+    registry: Registry, promotion: Promotion, me: Me | None
+) -> Literal["vote", "release", "withdraw", ""]:
+    """Return what a person can do next about a promotion that waits."""
+    policy, subject, ends = registry.log.policy, promotion.subject, _ends(registry, promotion)
+    rule = policy.rule(subject.path, subject.model, promotion.stage)
+    if me is None or rule is None:
+        return ""
+    could = {name for need in promotion.verdict.needs if len(need.got) < need.min for name in need.could}
+    if promotion.status == "approved" and policy.may(me.name, me.signer.public, rule.release):
+        return "release"
+    if me.name in could and not (ends and promotion.release and me.name == promotion.release.event.by):
+        return "vote"
+    return "withdraw" if me.name == promotion.request.by and not ends else ""
 
 
 def _holding(registry: Registry, release: Release, problem: str, names: Mapping[str, str]) -> Holding:
@@ -149,19 +169,9 @@ def _checked(registry: Registry, subject: Subject) -> tuple[bool | None, str]:
     return True, ""
 
 
-def _waiting(registry: Registry, promotion: Promotion, me: Me | None, ends: int | None) -> Waiting:
-    policy, subject = registry.log.policy, promotion.subject
-    rule = policy.rule(subject.path, subject.model, promotion.stage)
-    mine: Literal["vote", "release", "withdraw", ""] = ""
-    if me and rule:
-        could = {name for need in promotion.verdict.needs if len(need.got) < need.min for name in need.could}
-        if promotion.status == "approved" and policy.may(me.name, me.signer.public, rule.release):
-            mine = "release"
-        elif me.name in could and not (ends and promotion.release and me.name == promotion.release.event.by):
-            mine = "vote"
-        elif me.name == promotion.request.by and not ends:
-            mine = "withdraw"
-    releases = registry.state.releases
+def _waiting(registry: Registry, promotion: Promotion, me: Me | None) -> Waiting:
+    subject, releases = promotion.subject, registry.state.releases
+    mine, ends = turn(registry, promotion, me), _ends(registry, promotion)
     holder = releases.holder((*subject.key, promotion.stage))
     if holder and holder == promotion.release:  # an override holds it: what it replaced is of interest
         replaced = [releases.all[name] for name in holder.event.body["supersedes"] if name in releases.all]

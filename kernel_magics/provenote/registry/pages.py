@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from provenote.registry import audit
 from provenote.registry.against import Against
 from provenote.registry.event import timestamp
 from provenote.registry.listing import Holding, Waiting
@@ -105,8 +104,9 @@ def reports(
     return View([*parts, *kind(registry)], data, status=1 if broken or wrong else 0)
 
 
-def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
-    """Show the audit trail."""
+def trail(found: Mapping[str, Any]) -> View:
+    """Show the audit trail, as `provenote.registry.news.since` gives it."""
+    rows = found["events"]
     headings = ("at", "who", "what", "model", "stage", "why", "event")
     cells = [
         [
@@ -120,8 +120,7 @@ def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
         ]
         for row in rows
     ]
-    table = Table([Column(heading) for heading in headings], cells, empty="No event yet.")
-    signed_policies = audit.policies(registry.files, registry.log)
+    table = Table([Column(heading) for heading in headings], cells, empty="No event.")
     below = Table(
         [Column("policy"), Column("signed by"), Column("changes")],
         [
@@ -130,10 +129,22 @@ def trail(registry: Registry, rows: Sequence[dict[str, Any]]) -> View:
                 Cell(", ".join(one["signed_by"])),
                 Cell(visible("; ".join(one["changes"]))),
             ]
-            for one in signed_policies
+            for one in found["policies"]
         ],
     )
-    return View([table, below, *kind(registry)], {"events": list(rows), "policies": signed_policies})
+    asked = Table(
+        [Column("asks to be let in"), Column("at"), Column("key")],
+        [
+            [
+                Cell(visible(one["person"] or one["reason"]), "plain" if one["person"] else "error"),
+                Cell(one["at"]),
+                Cell(one["key"], "code"),
+            ]
+            for one in found["joins"]
+        ],
+    )
+    parts = [table, *([below] if found["policies"] else []), *([asked] if found["joins"] else [])]
+    return View([*parts, *_kind(found.get("demo"), found.get("solo"))], dict(found))
 
 
 def _next(promotion: Promotion) -> str:
@@ -151,10 +162,13 @@ def _next(promotion: Promotion) -> str:
 
 def kind(registry: Registry) -> list[Part]:
     """Say what a reader must know of the policy."""
-    policy = registry.log.policy
-    if policy.demo:
+    return _kind(registry.log.policy.demo, registry.log.policy.solo)
+
+
+def _kind(demo: bool | None, solo: bool | None) -> list[Part]:
+    if demo:
         return [Line("Demo policy: a throw-away key signed this, nobody vouches for it.", "warn")]
-    if policy.solo:
+    if solo:
         return [Line("Solo mode: one person has every role, so nobody else has checked.", role="muted")]
     return []
 

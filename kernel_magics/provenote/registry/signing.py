@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from provenote.errors import Refused, UsageError, WorldError
-from provenote.registry import event, reading, tags
+from provenote.registry import event, news, reading, tags
 from provenote.registry.event import Event
 from provenote.registry.fold import SKEW
 from provenote.registry.names import visible
@@ -180,6 +180,7 @@ def _land(registry: Registry, me: Me, planner: Planner, plan: Plan, shown: str |
             continue
         after = reading.read(registry.workspace, registry.root)
         made = tags.project(registry.workspace.top, tags.wanted(after.state))
+        news.remember(after)
         return Signed(plan, ids, after, tuple(made))
     raise WorldError("the governance ledger is being written all the time", "Try again: nothing was signed")
 
