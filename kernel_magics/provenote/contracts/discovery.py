@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from provenote.contracts import expressions
 from provenote.contracts.contract import Contract, Determines
 from provenote.contracts.inference import Reference
-from provenote.contracts.opening import open_parquet
+from provenote.contracts.opening import Parquet
 from provenote.contracts.passes import Pass
 from provenote.data import tables
 
@@ -93,7 +93,7 @@ def _broken(contract: Contract, reference: Reference, files: Sequence[tuple[str,
         try:
             if tables.kind(name) == "parquet":
                 check = begin()
-                for batch in open_parquet(source, None, None)[1]:
+                for batch in Parquet(path).batches()[1]:
                     feed(check, batch)
             else:
                 check = tables.scan(source, begin, feed)

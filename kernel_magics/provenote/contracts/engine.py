@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from provenote.contracts import cells
 from provenote.contracts.contract import Contract
 from provenote.contracts.faults import Fault, FileReport
-from provenote.contracts.opening import open_parquet
+from provenote.contracts.opening import Parquet
 from provenote.contracts.passes import Pass
 from provenote.data import tables
 from provenote.data.bytestreams import BLOCK
@@ -60,15 +60,12 @@ def check_file(path: Path, name: str, contract: Contract, *, md5: str = "", keep
         report.faults.append(Fault("empty", "", contract.action("empty"), 1, "the file is empty"))
         return report
     source = tables.Source(path, name)
-    state: Pass | None = None
     try:
-        for columns in _groups(source, contract, kind):
-            state = _pass(source, contract, keep, columns, state)
+        state = (_parquet if kind == "parquet" else _stream)(source, contract, keep)
     except tables.NotReadable as error:
         limit = f"cannot be read as {kind}: {error.what}"
         report.faults.append(Fault("unreadable", "", contract.action("unreadable"), 1, limit))
         return report
-    assert state is not None
     state.end(report, source)
     if kind in ("csv", "jsonl"):
         places.find_lines(source, report, keep)
@@ -89,23 +86,14 @@ def columns_of(path: Path, name: str) -> list[str]:
     return found
 
 
-def _groups(source: tables.Source, contract: Contract, kind: str) -> Iterator[list[str] | None]:
+def _groups(names: list[str], contract: Contract) -> Iterator[list[str] | None]:
     """Yield the columns to read in one pass; None for all."""
-    import pyarrow
-    from pyarrow import parquet
-
-    if kind != "parquet":
-        yield None
-        return
-    try:
-        names = parquet.read_schema(source.path).names
-    except (pyarrow.ArrowException, OSError) as error:
-        raise tables.NotReadable(tables._reason(error)) from error
     if len(names) <= TOGETHER or len(set(names)) < len(names):
         yield None
         return
-    first = [name for name in names if name in _joint(contract)]
-    rest = [name for name in names if name not in set(first)]
+    joint = _joint(contract)
+    first = [name for name in names if name in joint]
+    rest = [name for name in names if name not in joint]
     yield first + rest[:TOGETHER]
     for start in range(TOGETHER, len(rest), TOGETHER):
         yield rest[start : start + TOGETHER]
@@ -121,22 +109,26 @@ def _joint(contract: Contract) -> set[str]:
     return found
 
 
-def _pass(
-    source: tables.Source, contract: Contract, keep: int, columns: list[str] | None, before: Pass | None
-) -> Pass:
-    kind = tables.kind(source.name)
-    if kind == "parquet":
-        state = before or Pass(contract, keep, strict=True)
-        import pyarrow
+def _parquet(source: tables.Source, contract: Contract, keep: int) -> Pass:
+    """Read a Parquet file, some columns at a time where there are very many."""
+    import pyarrow
 
-        try:
-            schema, batches = open_parquet(source, contract, columns)
+    state = Pass(contract, keep, strict=True)
+    try:
+        file = Parquet(source.path, contract)
+        for columns in _groups(file.names, contract):
+            schema, batches = file.batches(columns)
             state.begin(schema)
             for batch in batches:
                 state.feed(batch)
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise tables.NotReadable(tables._reason(error)) from error
-        return state
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise tables.NotReadable(tables._reason(error)) from error
+    return state
+
+
+def _stream(source: tables.Source, contract: Contract, keep: int) -> Pass:
+    """Read any other table in one stream, by the contract's types."""
+    kind = tables.kind(source.name)
     wanted = {name: cells.arrow_type(rule.type) for name, rule in contract.columns.items()}
     source.types = {name: type_ for name, type_ in wanted.items() if type_ is not None}
     if kind == "csv":

@@ -18,7 +18,7 @@ from provenote.contracts import cells
 from provenote.contracts.contract import ColumnRule, Contract, Scalar, Time
 from provenote.contracts.contract_file import scalar
 from provenote.contracts.moments import SECONDS, Rising, seconds
-from provenote.contracts.opening import open_parquet
+from provenote.contracts.opening import Parquet
 from provenote.data import tables
 from provenote.data.bytestreams import BLOCK
 from provenote.errors import UsageError
@@ -30,8 +30,8 @@ WIDER = 0.25
 MORE_MISSING = 0.01
 MOST_TEXTS, MOST_NUMBERS, FEW_NUMBERS = 100, 31, 12
 """Different values up to which texts, and whole numbers that are evenly spread or not, are categories."""
-SAMPLE = 20_000
-"""Rows of the sample that rules and quantiles come from."""
+SAMPLE, SAMPLE_CELLS = 20_000, 4_000_000
+"""Rows and cells of the sample that rules and quantiles come from, at most."""
 WINDOW = 168
 """Steps over which missing ones are counted together."""
 HELD = 64 << 20
@@ -195,6 +195,7 @@ class _File:
         self.sample: list[Any] = []
         self.sampled = self.rows = self.bytes = 0
         self.step = 1
+        self.most = max(200, min(SAMPLE, SAMPLE_CELLS // max(len(schema.names), 1)))
 
     def feed(self, batch: pyarrow.RecordBatch) -> bool:
         import pyarrow
@@ -213,7 +214,7 @@ class _File:
         self.sample.append(taken)
         self.sampled += taken.num_rows
         self.rows += batch.num_rows
-        while self.sampled > 2 * SAMPLE:
+        while self.sampled > 2 * self.most:
             self.step *= 2
             whole = pyarrow.Table.from_batches(self.sample)
             thin = whole.take(pyarrow.array(range(0, whole.num_rows, 2), pyarrow.int64()))
@@ -226,7 +227,7 @@ def _one(source: tables.Source, found: Reference) -> None:
         import pyarrow
 
         try:
-            schema, batches = open_parquet(source, None, None)
+            schema, batches = Parquet(source.path).batches()
             made = _File(schema)
             for batch in batches:
                 made.feed(batch)
@@ -258,9 +259,9 @@ def _join(made: _File, found: Reference, source: tables.Source) -> None:
     sample = made.sample if schema is None else [one for one in made.sample if one.schema.equals(schema)]
     found.sample = (found.sample or []) + sample
     found.sampled += sum(one.num_rows for one in sample)
-    if (kept := found.sampled) > 4 * SAMPLE:
+    if (kept := found.sampled) > 4 * made.most:
         whole = pyarrow.Table.from_batches(found.sample)
-        thin = whole.take(pyarrow.array(range(0, kept, kept // SAMPLE), pyarrow.int64()))
+        thin = whole.take(pyarrow.array(range(0, kept, kept // made.most), pyarrow.int64()))
         found.sample, found.sampled = thin.combine_chunks().to_batches(), thin.num_rows
     if found.held is not None and made.batches is not None:
         found.held += made.batches
