@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provenote.errors import Refused, WorldError
+from provenote.errors import Refused, UsageError, WorldError
 from provenote.events import Tell, silent
 from provenote.git import command
 from provenote.registry.subject import Subject
@@ -74,7 +74,7 @@ class Artifact:
                 trusted=tuple(sorted({str(name) for name in entry.get("trusted") or ()})),
                 size=int(entry["size"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, UsageError) as error:
             raise Refused(f"the run's record of the artifact is not complete: {error}") from error
 
 
