@@ -238,12 +238,12 @@ def review_suggest(
     text : str
         Why.
     """
-    from provenote.reviews import acting, show
+    from provenote.reviews import show, suggesting
 
     if (source is None) == (file is None):
         raise UsageError("the new source stands where?", 'Give it: `--source "x = 2"`, or `--from FILE`')
-    new = source if source is not None else acting.Edited(Path(str(file)))
-    return show.said(acting.suggest(context.workspace, review, new, cell=cell, thread=thread, text=text))
+    new = source if source is not None else suggesting.Edited(Path(str(file)))
+    return show.said(suggesting.suggest(context.workspace, review, new, cell=cell, thread=thread, text=text))
 
 
 @verb("review apply")
@@ -255,9 +255,9 @@ def review_apply(context: Context, thread: str) -> View:
     thread : str
         Start of the thread's id.
     """
-    from provenote.reviews import acting
+    from provenote.reviews import suggesting
 
-    path, cell, suggestion = acting.apply(context.workspace, thread)
+    path, cell, suggestion = suggesting.apply(context.workspace, thread)
     parts = [
         Line(f"cell {cell + 1} of {path} has the source that {suggestion.by} suggests", "ok"),
         Line("If it is open in JupyterLab, reload it there: File > Reload Notebook from Disk", "warn"),
@@ -277,9 +277,9 @@ def review_approve(context: Context, review: str | None = None, *, why: str = ""
     why : str
         Why; kept with your vote.
     """
-    from provenote.reviews import acting, show
+    from provenote.reviews import show, voting
 
-    return show.said(acting.vote(context.workspace, review, "approve", why, confirm=context.confirm))
+    return show.said(voting.vote(context.workspace, review, "approve", why, confirm=context.confirm))
 
 
 @verb("review request-changes")
@@ -293,6 +293,6 @@ def review_request_changes(context: Context, review: str | None = None, *, why: 
     why : str
         What has to change.
     """
-    from provenote.reviews import acting, show
+    from provenote.reviews import show, voting
 
-    return show.said(acting.vote(context.workspace, review, "request-changes", why, confirm=context.confirm))
+    return show.said(voting.vote(context.workspace, review, "request-changes", why, confirm=context.confirm))

@@ -9,9 +9,9 @@ from typing import Any
 
 from provenote.registry.names import visible
 from provenote.reviews import page, sources
-from provenote.reviews.acting import Done
 from provenote.reviews.desk import Desk
 from provenote.reviews.event import timestamp
+from provenote.reviews.speaking import Done
 from provenote.reviews.threads import Comment, Place, Review, Thread, Version, Vote
 from provenote.reviews.turns import Waiting
 from provenote.view import Cell, Column, Facts, Line, Mark, Part, Role, Table, View

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provenote.errors import ProvenoteError, UsageError
 from provenote.render import html
 from provenote.render.legible import middle, visible
-from provenote.reviews import acting, desk, page, page_threads, show
+from provenote.reviews import acting, desk, page, page_threads, show, suggesting
 from provenote.reviews.threads import Thread
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Reviewing:
         return f"{done.words}; share it: `provenote sync`"
 
     def _applied(self) -> str:
-        path, cell, suggestion = acting.apply(self._workspace, self.thread.value)
+        path, cell, suggestion = suggesting.apply(self._workspace, self.thread.value)
         return f"cell {cell + 1} of {path} has the source that {suggestion.by} suggests; reload it from disk"
 
 
