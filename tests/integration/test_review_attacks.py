@@ -16,7 +16,7 @@ from test_reviews import FIRST, commit, does, write
 from provenote import cli, sharing, workspace
 from provenote.commands.tree import Context
 from provenote.errors import Refused, UsageError
-from provenote.registry import hook, hook_reviews
+from provenote.registry import hook, hook_reviews, start_solo
 from provenote.registry.hook_push import Update
 from provenote.render import html, terminal
 from provenote.reviews import acting, desk, event, page
@@ -240,6 +240,19 @@ def test_a_guarded_remote_takes_events_that_hold_and_nothing_else(
     for number in range(4):
         flood |= event_file(said(text=f"spam {number}"))
     assert "4 events in one push" in pushed(_commit(alone, flood, good))[0]
+
+
+def test_the_ledger_takes_no_copy_of_a_review_that_nothing_rests_on(alone: Path) -> None:
+    start_solo(workspace.find())
+    ledger = Ledger(alone)
+    old = ledger.tip()
+    path, content = next(iter(Ledger(alone, REVIEWS).read().files.items()))
+    if not path.startswith("e/"):
+        path, content = list(Ledger(alone, REVIEWS).read().files.items())[-1]
+    for files in ({f"reviews/{path[2:]}": content}, {f"reviews/aa/{'b' * 62}": b"x"}):
+        new = _commit(alone, dict(files), str(old))
+        refused = hook.check(alone, [Update(old, new, hook.LEDGER)], None).refused
+        assert "nothing rests on it" in refused[0]
 
 
 def test_many_events_at_once_stay_readable(alone: Path) -> None:
