@@ -171,3 +171,28 @@ def test_a_folder_of_files_and_one_bad_one(hours: list[str], monkeypatch: pytest
         verb("data", "quarantine", "data/live/31.csv")
     with pytest.raises(UsageError, match="is a folder"):
         verb("data", "quarantine", "data/live", "--why", "x")
+
+
+def test_pandera_reads_what_we_write_and_we_what_it_writes(hours: list[str], tmp_path: Path) -> None:
+    pandera = pytest.importorskip("pandera.pandas", reason="pandera is not installed: `pip install pandera`")
+    import pandas
+
+    verb("data", "contract", "data/hour.csv", "--pandera", "schema.py")
+    names: dict[str, Any] = {}
+    exec(Path("schema.py").read_text(), names)
+    frame = pandas.read_csv("data/hour.csv", parse_dates=["dteday"])
+    assert len(names["schema"].validate(frame)) == 1000
+    with pytest.raises(pandera.errors.SchemaErrors):
+        names["schema"].validate(frame.assign(temp=50.0), lazy=True)
+    before = contract_file.parse(Path("data/hour.csv.contract.yaml").read_bytes())
+    Path("schema.yml").write_text(names["schema"].to_yaml())
+    assert verb("data", "contract", "data/hour.csv", "--from-pandera", "schema.yml").status == 0
+    after = contract_file.parse(Path("data/hour.csv.contract.yaml").read_bytes())
+    assert after.key == before.key == ("instant",)
+    for name, rule in before.columns.items():
+        assert (after.columns[name].range, after.columns[name].values) == (rule.range, rule.values), name
+    Path("schema.yml").write_text("columns: 7")
+    with pytest.raises(UsageError, match="no pandera schema"):
+        verb("data", "contract", "data/hour.csv", "--from-pandera", "schema.yml")
+    with pytest.raises(UsageError, match="is there already"):
+        verb("data", "contract", "data/hour.csv", "--pandera", "schema.py")

@@ -82,13 +82,13 @@ def take(path: str | os.PathLike[str], schema: str, *, force: bool = False) -> M
     UsageError
         If pandera is not installed, or the file is no such schema.
     """
-    io = _pandera()
+    pandas_api = _pandera()
     try:
         text = Path(schema).read_text(encoding="utf-8")
     except OSError as error:
         raise unreadable(schema, error) from error
     try:
-        found = io.from_yaml(text)
+        found = pandas_api.DataFrameSchema.from_yaml(text)
         columns = {str(name): _rule(str(name), column) for name, column in found.columns.items()}
     except Exception as error:  # noqa: BLE001  # pandera raises many kinds, each about this one file
         why = " ".join(str(error).split())[:200]
@@ -153,7 +153,7 @@ def _pandera() -> Any:
     import importlib
 
     try:
-        return importlib.import_module("pandera.io")
+        return importlib.import_module("pandera.pandas")
     except ImportError as error:
         raise UsageError(
             "pandera is not installed here", "Install it: `pip install 'provenote[pandera]'`"
