@@ -106,6 +106,8 @@ def test_a_challenger_beside_the_holder(hours: pd.DataFrame, capsys: pytest.Capt
     status, text = said(capsys, "--against", "production", lame, "--newest", "2000", "--time", "none")
     assert status == 1 and "rows are taken as independent" in text
 
+    chosen = answer(capsys, "--against", "v1.0.0", good)
+    assert chosen["verdict"] == "better" and finding(chosen, "not worse")["evidence"]["rows"] == 2888  # type: ignore[index]
     learned = fitted(hours, "by-heart", 14)
     heart = answer(capsys, "--against", "production", learned, *SINCE)
     assert heart["verdict"] == "not judged"

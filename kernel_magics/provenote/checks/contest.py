@@ -108,7 +108,8 @@ def against(
     """
     challenger = challenging(workspace, reference, trusted)
     holder = subject.find(workspace, f"{challenger.name}@{stage}", trusted)
-    return contest(workspace, holder, challenger, stage, labelled(workspace, challenger, choice), choice)
+    asked = labelled(workspace, challenger, choice, holder)
+    return contest(workspace, holder, challenger, stage, asked, choice)
 
 
 def holding(workspace: Workspace, challenger: Examined, stage: str) -> Examined | str:
@@ -150,8 +151,10 @@ def challenging(workspace: Workspace, reference: str, trusted: Iterable[str] = (
     return subject.find(workspace, reference, trusted)
 
 
-def labelled(workspace: Workspace, tested: Examined, choice: Choice) -> Labelled:
+def labelled(workspace: Workspace, tested: Examined, choice: Choice, *others: Examined) -> Labelled:
     """Read the rows that a choice means for a model.
+
+    Where nobody chose rows, those are left out that it, or one of the others, is known to have learned from.
 
     Raises
     ------
@@ -160,7 +163,7 @@ def labelled(workspace: Workspace, tested: Examined, choice: Choice) -> Labelled
     """
     frame, path, md5 = rows.load(workspace, choice.on or _last_read(tested))
     known = [str(name) for name in frame.columns]
-    return rows.labelled(
+    found = rows.labelled(
         frame,
         answer=rows.answer_of(choice.answer, tested.facts, known, rows.columns_of(tested.model)),
         time=choice.time,
@@ -169,6 +172,32 @@ def labelled(workspace: Workspace, tested: Examined, choice: Choice) -> Labelled
         newest=choice.newest,
         path=path,
         md5=md5,
+    )
+    if choice.on or choice.since or choice.until or choice.newest:
+        return found
+    return _unlearned(workspace, found, (tested, *others))
+
+
+def _unlearned(workspace: Workspace, asked: Labelled, examined: Sequence[Examined]) -> Labelled:
+    """Leave out the rows that models are known to have learned from; all stay where none would be left."""
+    import numpy as np
+
+    from provenote.checks import golden
+
+    known = np.zeros(len(asked.frame), bool)
+    for one in examined:
+        kept = golden.of(workspace, one)
+        mask = None if kept is None else golden.learned_rows(kept, asked.frame, asked.truth)
+        if mask is not None:
+            known |= mask
+    if not known.any() or known.all():
+        return asked
+    told = f"{int(known.sum()):,} rows that {'they' if len(examined) > 1 else 'it'} learned from are left out"
+    return dataclasses.replace(
+        asked,
+        frame=asked.frame[~known],
+        times=None if asked.times is None else asked.times[~known],
+        told=(*asked.told, told),
     )
 
 

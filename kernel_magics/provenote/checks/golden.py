@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from provenote.workspace import Workspace
 
 
+def learned_rows(kept: Kept, features: pandas.DataFrame, answers: Any) -> Any:
+    """Return for each row whether the model learned from it; None where nobody can tell of every row."""
+    import numpy as np
+
+    if kept.traces is None or kept.every != 1 or any(name not in features.columns for name in kept.columns):
+        return None
+    return np.isin(hashes(features[kept.columns], answers if kept.answer else None), kept.traces)
+
+
 def share_known(kept: Kept, features: pandas.DataFrame, answers: Any) -> float | None:
     """Return the share of rows among those that the model learned from; None where nobody can tell."""
     import numpy as np

@@ -129,7 +129,7 @@ def contest(found: Contest, *, pictures: bool = False) -> View:
     parts: list[Part] = [Line(f"{names}: {word}", mark, aside=rows), _compared(found)]
     parts += [Line(f"{one.name}: {one.outcome}. {one.why}", MARKS[one.outcome])
               for one in verdict.findings if one.name.startswith("rows")]  # fmt: skip
-    parts += [Line(told, "warn") for told in found.rows.told]
+    parts += [Line(told) for told in found.rows.told]
     if found.rows.times is None:
         parts.append(
             Line("No time is known, so rows are taken as independent: `--time COLUMN` draws weeks", "warn")

@@ -157,7 +157,7 @@ def of_stage(workspace: Workspace, name: str, stage: str) -> Examined:
         predicts(load.opened(registry, release), subject.reference),
         name,
         subject.reference,
-        str(document.get("name") or ""),
+        next((row.name for row in _rows(workspace) if row.commit == subject.commit), subject.commit[:12]),
         subject.commit,
         artifact.sha256,
         artifact.size,

@@ -241,13 +241,14 @@ class TestCells:
     def _show(self, checker: Any, outcome: Any, why: str, findings: tuple[Any, ...]) -> None:
         from provenote.checks import pages
         from provenote.checks.verdict import Finding, Verdict
+        from provenote.view import Line
 
         told = (
             findings if not why or why == "it ran to its end" else (*findings, Finding("cell", outcome, why))
         )
         about = {**checker.tested.subject(), **checker.asked.subject()}
         verdict = Verdict("model-tests", about, told or (Finding("cell", outcome, why),))
-        view = pages.view(verdict)
+        view = pages.view(verdict, more=[Line(told, role="muted") for told in checker.asked.told])
         if not shown.is_kernel(self._shell):
             shown.view(view, kernel=False)
             return
