@@ -92,6 +92,7 @@ class _Events:
 
     def __init__(self, kept: Files, branch: Callable[[], Files]) -> None:
         self._kept, self._branch = kept, branch
+        self.books: dict[tuple[str, str], Book] = {}
 
     @cached_property
     def kept(self) -> dict[str, ReviewEvent]:
@@ -167,11 +168,11 @@ class Reviewed:
             The release that is judged: all that it names must be there.
         """
         if heads is None:
-            events, broken = {**self._events.kept, **self._events.branch}, self._events.unreadable
+            book, broken = self._everything(log, policy, own), self._events.unreadable
         else:
             named = tuple(own.body.get("reviews", ())) if own is not None else ()
             events, broken = self._closed(heads, named)
-        book = fold.gather(events, {}, _who(log, policy, own), log.now)
+            book = fold.gather(events, {}, _who(log, policy, own), log.now)
         path = notebook_path(subject)
         about = [name for name in book.reviews if _is_about(book, name, subject)]
         votes = book.votes(
@@ -209,14 +210,21 @@ class Reviewed:
         """
         if self._events.unreadable:
             raise Refused(self._events.unreadable)
-        events = {**self._events.kept, **self._events.branch}
-        book = fold.gather(events, {}, _who(log, log.policy, None), log.now)
+        book = self._everything(log, log.policy, None)
         about = [
             name
             for name, items in book.reviews.items()
             if _is_about(book, name, subject) and any(book.known(one) for one in items)
         ]
         return book.heads(*about)
+
+    def _everything(self, log: Log, policy: Policy, own: Event | None) -> Book:
+        """Return all that is here, as a policy knows the people: one book for all open requests."""
+        asked = (policy.id, own.id if own is not None else "")
+        if asked not in self._events.books:
+            events = {**self._events.kept, **self._events.branch}
+            self._events.books[asked] = fold.gather(events, {}, _who(log, policy, own), log.now)
+        return self._events.books[asked]
 
     def copies(self, heads: Iterable[str]) -> dict[str, bytes]:
         """Return the files that the ledger must hold for these heads, by their path there."""
