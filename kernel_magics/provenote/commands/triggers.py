@@ -35,8 +35,9 @@ def tick(context: Context, *, wait: bool = False, dry_run: bool = False) -> View
     """Start the jobs that the rules in provenote.rules.yaml ask for now; any timer may call this at any time.
 
     However many timers call it, on however many machines, each rule fires once for each change. A rule that
-    is seen for the first time fires from its next change on. Exit status: 0 all is well, 1 a job that was
-    waited for failed, 2 a rule is wrong, 3 the remote does not answer.
+    is seen for the first time fires from its next change on. Monitors that are due look, here. Exit status: 0
+    all is well, 1 a job that was waited for failed or a monitor calls for a person, 2 a rule is wrong, 3 the
+    remote does not answer.
 
     Parameters
     ----------
@@ -45,9 +46,17 @@ def tick(context: Context, *, wait: bool = False, dry_run: bool = False) -> View
     dry_run : bool
         Only say what would start.
     """
-    from provenote.triggers import ticking
+    from provenote.monitor import turns
+    from provenote.retraining import show as retraining
+    from provenote.retraining import turn as retrain
+    from provenote.triggers import rules, ticking
 
-    looked = ticking.tick(context.workspace, dry_run=dry_run, wait=wait, tell=context.tell)
+    workspace = context.workspace
+    looked: list[Looked] = []
+    watched = turns.take(workspace, dry_run=dry_run, tell=context.tell) if turns.there(workspace) else []
+    if not watched or (workspace.dvc_root / rules.FILE).exists():
+        looked = ticking.tick(workspace, dry_run=dry_run, wait=wait, tell=context.tell)
+    trained = retrain.tick(workspace, dry_run=dry_run, wait=wait, tell=context.tell)
     columns = [Column("rule", keep=True), Column("state", keep=True), Column("stands"), Column("next")]
     rows = [
         [
@@ -58,13 +67,29 @@ def tick(context: Context, *, wait: bool = False, dry_run: bool = False) -> View
         ]
         for one in looked
     ]
-    table = Table(
-        columns, rows, [_MARKS.get(one.state, "") for one in looked], empty="The file holds no rule."
-    )
+    marks = [_MARKS.get(one.state, "") for one in looked]
+    for turn in watched:
+        role: Role = "error" if turn.status else "plain"
+        state = turn.state + (f", {turn.level}" if turn.level else "")
+        rows.append(
+            [
+                Cell(f"monitor {turn.monitor}", "strong"),
+                Cell(state, role),
+                Cell(turn.says, "muted"),
+                Cell(turn.next, "muted"),
+            ]
+        )
+        marks.append("failed" if turn.status else "ok" if turn.state == "looked" else "")
+    table = Table(columns, rows, marks, empty="The file holds no rule.")
     notes = [Line(f"{one.rule}: {one.error.line}", "failed", "error") for one in looked if one.error]
     notes += [Line(f"{one.rule}: {_SAYS[one.state]}", "") for one in looked if _SAYS.get(one.state)]
-    notes += [Line(told, "warn", "warn") for told in _environments(context.workspace)]
-    return View([table, *notes], [one.to_json() for one in looked], status=_status(looked))
+    notes += [Line(f"{one.monitor}: {one.error.line}", "failed", "error") for one in watched if one.error]
+    notes += [Line(told, "warn", "warn") for told in _environments(workspace)]
+    data = [*(one.to_json() for one in looked), *(one.plain() for one in watched)]
+    data += [one.to_json() for one in trained]
+    status = _status(looked) or max((one.status for one in watched), default=0)
+    parts = [*([table] if rows or not trained else []), *notes, *retraining.turns(trained)]
+    return View(parts, data, status=status or retraining.status(trained))
 
 
 def _environments(workspace: Workspace) -> list[str]:

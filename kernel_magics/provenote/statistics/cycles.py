@@ -168,17 +168,24 @@ def _alike(profiles: Array) -> float:
 
 def _lag(profiles: Array, usual: Array, weights: Array) -> Lag | None:
     period = usual.shape[1]
-    gains = []
-    for lag in range(period):
-        found = np.array(
-            [_related(np.roll(one, -lag), other) for one, other in zip(profiles, usual, strict=True)]
-        )
-        there: Array = ~np.isnan(found)
-        if not there.any():
-            return None
-        gains.append(float(np.average(found[there], weights=weights[there])))
+    left, right = _shaped(profiles), _shaped(usual)
+    turns = (np.arange(period)[:, None] + np.arange(period)) % period  # lag x phase
+    found = np.einsum("ckp,cp->kc", left[:, turns], right)
+    there: Array = ~np.isnan(found[0])
+    if not there.any():
+        return None
+    gains = np.average(found[:, there], axis=1, weights=weights[there])
     best = int(np.argmax(gains))
-    return Lag(best if best <= period // 2 else best - period, gains[best] - gains[0], gains[0])
+    gain = float(gains[best] - gains[0])
+    return Lag(best if best <= period // 2 else best - period, gain, float(gains[0]))
+
+
+def _shaped(profiles: Array) -> Array:
+    """Return each profile without its level and size; NaN where it is flat."""
+    centered = profiles - profiles.mean(1, keepdims=True)
+    size = np.sqrt((centered**2).sum(1, keepdims=True))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.where(size > 0, centered / size, np.nan))
 
 
 def _related(first: Array, second: Array) -> float:

@@ -6,6 +6,8 @@ its expectation is about ``(B - 1) (1/n + 1/m)``, which is taken off.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from provenote.statistics.frame import Array, missing
@@ -45,9 +47,19 @@ def wasserstein(reference: Array, window: Array) -> float:
 
 def total_variation(reference: Array, window: Array) -> float:
     """Return the share of rows that would need another kind, 0 to 1."""
-    first, second = shares(reference), shares(window)
-    kinds = first.keys() | second.keys()
-    return sum(abs(first.get(kind, 0.0) - second.get(kind, 0.0)) for kind in kinds) / 2
+    first, second = (
+        Counter(str(one) for one in values[~missing(values)].tolist()) for values in (reference, window)
+    )
+    return varied(first, second)
+
+
+def varied(reference: Counter[str], window: Counter[str]) -> float:
+    """Return the same from the rows of each kind."""
+    size, other = reference.total(), window.total()
+    if size <= 0 or other <= 0:
+        return 1.0 if size != other else 0.0
+    kinds = reference.keys() | window.keys()
+    return sum(abs(reference[kind] / size - window[kind] / other) for kind in kinds) / 2
 
 
 def psi(reference: Array, window: Array, bins: int = BINS) -> float | None:
@@ -94,15 +106,6 @@ def counts(reference: Array, window: Array, bins: int = BINS) -> tuple[Array, Ar
         np.bincount(np.searchsorted(inner, left, "right"), minlength=size).astype(float),
         np.bincount(np.searchsorted(inner, right, "right"), minlength=size).astype(float),
     )
-
-
-def shares(values: Array) -> dict[str, float]:
-    """Return the share of each kind among those that are not missing."""
-    there = values[~missing(values)]
-    if not len(there):
-        return {}
-    kinds, found = np.unique(there.astype(str), return_counts=True)
-    return {str(kind): float(count) / len(there) for kind, count in zip(kinds, found, strict=True)}
 
 
 def _sorted(values: Array) -> Array:

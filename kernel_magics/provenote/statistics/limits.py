@@ -33,12 +33,15 @@ class Band:
         Of the logarithm of each statistic.
     limit : float
         On the score.
+    usual : tuple
+        Between which nine of ten own windows lie, of each statistic in its own unit.
     """
 
     own: Array
     centers: Array
     scales: Array
     limit: float
+    usual: tuple[tuple[float, float] | None, ...] = ()
 
     def scores(self, values: Array) -> Array:
         """Return how far each statistic lies above what is usual, in deviations."""
@@ -52,7 +55,7 @@ class Band:
         """Return the band that the other own windows give."""
         left = np.ones(len(self.own), bool)
         left[list(windows)] = False
-        return learn(self.own[left])
+        return _learn(self.own[left], ())
 
 
 def learn(own: Array) -> Band:
@@ -66,8 +69,17 @@ def learn(own: Array) -> Band:
     -----
     Each window's own score is taken on the scale of all: a median hardly feels one window.
     """
+    return _learn(own, tuple(_usual(own[:, place]) for place in range(own.shape[1])))
+
+
+def _usual(values: Array) -> tuple[float, float] | None:
+    there = values[~np.isnan(values)]
+    return (float(np.quantile(there, 0.05)), float(np.quantile(there, 0.95))) if len(there) else None
+
+
+def _learn(own: Array, usual: tuple[tuple[float, float] | None, ...]) -> Band:
     if not own.size:
-        return Band(own, np.zeros(own.shape[1]), np.ones(own.shape[1]), float("inf"))
+        return Band(own, np.zeros(own.shape[1]), np.ones(own.shape[1]), float("inf"), usual)
     logs = np.log(own + _FLOOR)
     with np.errstate(all="ignore"):
         centers = np.nan_to_num(_median(logs))
@@ -75,10 +87,12 @@ def learn(own: Array) -> Band:
         scored = (logs - centers) / scales
     largest = np.where(np.isnan(scored), -np.inf, scored).max()
     limit = float(largest) * MARGIN if largest > 0 else float(largest) + 0.1
-    return Band(own, centers, scales, limit if np.isfinite(largest) else float("inf"))
+    return Band(own, centers, scales, limit if np.isfinite(largest) else float("inf"), usual)
 
 
 def _median(values: Array) -> Array:
+    if not np.isnan(values).any():
+        return np.asarray(np.median(values, 0))
     there = ~np.isnan(values)
     made = np.full(values.shape[1], np.nan)
     for place in range(values.shape[1]):

@@ -6,6 +6,7 @@ overlaps it, is judged by the others alone: that is how false alarms are counted
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -43,6 +44,8 @@ class Signal:
         Whether it is beyond the limit.
     fact : Fact or None
     lag : Lag or None
+    usual : tuple of float, optional
+        Between which nine of ten own windows lie.
     """
 
     kind: Kind
@@ -53,6 +56,7 @@ class Signal:
     over: bool
     fact: Fact | None = None
     lag: Lag | None = None
+    usual: tuple[float, float] | None = None
 
     @property
     def alarms(self) -> bool:
@@ -82,6 +86,8 @@ class Reference:
         Columns whose distance is taken: all but those that the calendar tells.
     ordered : dict of str to array
         Numbers, sorted, without missing ones.
+    kinds : dict of str to Counter
+        Rows of each kind, by column of words.
     """
 
     frame: Frame
@@ -97,6 +103,7 @@ class Reference:
     marginal: Band
     drifting: tuple[str, ...]
     ordered: dict[str, Array]
+    kinds: dict[str, Counter[str]]
 
     @property
     def learned(self) -> bool:
@@ -112,7 +119,7 @@ class Reference:
         """Return a window's rows with the columns that are watched, each as what it is in the reference."""
         return like(frame, self.frame.numbers, self.frame.words).sorted()
 
-    def judge(self, window: Frame, without: Iterable[int] = ()) -> list[Signal]:
+    def judge(self, window: Frame, without: Iterable[int] = (), *, far: bool = True) -> list[Signal]:
         """Return every statistic of a window against its limit.
 
         Parameters
@@ -121,6 +128,8 @@ class Reference:
             As `fitted` returns it.
         without : iterable of int
             Own windows that must teach nothing here.
+        far : bool
+            Whether distances of single columns are taken; they never alarm.
         """
         gone = sorted(set(without))
         kept = [one for place, one in enumerate(self.summaries) if place not in set(gone)]
@@ -133,6 +142,8 @@ class Reference:
         if lag is not None:
             over = lag.phases != 0 and lag.gain > self.clock.limit
             found.append(Signal("clock", "clock", "", lag.gain, self.clock.limit, over, lag=lag))
+        if not far:
+            return found
         band = self.marginal.without(gone) if gone else self.marginal
         values = np.array([self.distance(name, window, gone) for name in self.drifting])
         found += [
@@ -143,6 +154,7 @@ class Reference:
                 float(value),
                 band.bound(place),
                 bool(score > band.limit),
+                usual=self.marginal.usual[place],
             )
             for place, (name, value, score) in enumerate(
                 zip(self.drifting, values, band.scores(values), strict=True)
@@ -164,6 +176,7 @@ class Reference:
                 float(values[place]),
                 band.bound(place),
                 bool(scores[place] > band.limit),
+                usual=self.related.usual[place],
             )
             for place, (column, part) in enumerate(names)
             if values[place] == values[place]
@@ -173,12 +186,13 @@ class Reference:
         """Return how far a column of a window lies from the reference: KS distance, or total variation."""
         if name in self.frame.words:
             values = window.words.get(name)
-            if values is None or missing(values).all():
+            here = Counter() if values is None else Counter(one for one in values.tolist() if one is not None)
+            if not here:
                 return float("nan")
-            left = np.ones(len(self.frame), bool)
+            known = self.kinds[name].copy()
             for place in without:
-                left[self.own[place].rows] = False
-            return distances.total_variation(self.frame.words[name][left], values)
+                known.subtract(self.summaries[place].kinds[name])
+            return distances.varied(known, here)
         numbers = window.numbers.get(name)
         if numbers is None:
             return float("nan")
@@ -247,6 +261,10 @@ def learn(frame: Frame, length: int, apart: Iterable[str] = (), more: Sequence[F
         limits.learn(np.zeros((0, len(drifting)))),
         drifting,
         ordered,
+        {
+            name: Counter(str(one) for one in values.tolist() if one is not None)
+            for name, values in whole.words.items()
+        },
     )
     own_distances = [
         np.array([bare.distance(name, part, [place]) for name in drifting])

@@ -43,6 +43,11 @@ def stamp(seconds: int) -> str:
     return text.removesuffix("T00:00")
 
 
+def unit(length: int) -> int:
+    """Return at which seconds a window of this length may begin: whole days, else whole hours."""
+    return DAY if length % DAY == 0 else min(length, 3600)
+
+
 def cut(frame: Frame, length: int, *, start: int | None = None) -> list[Window]:
     """Cut a frame whose rows are in the order of time.
 
@@ -65,8 +70,8 @@ def cut(frame: Frame, length: int, *, start: int | None = None) -> list[Window]:
         return []
     seconds = frame.times.astype("datetime64[s]").astype(np.int64)
     first, last = int(seconds[0]), int(seconds[-1])
-    unit = DAY if length % DAY == 0 else min(length, 3600)
-    anchor = first // unit * unit if start is None else start
+    edge = unit(length)
+    anchor = first // edge * edge if start is None else start
     begin = anchor + (first - anchor) // length * length
     edges = np.arange(begin, last + length + 1, length, dtype=np.int64)
     places = np.searchsorted(seconds, edges, "left")

@@ -66,11 +66,19 @@ def install_cron(workspace: Workspace, minutes: int) -> str:
     WorldError
         If there is no crontab, or it refuses.
     """
-    rules.read(workspace.dvc_root)
+    _check(workspace)
     entry = f"{_every(minutes)} {_escaped(line(workspace))} {_own(workspace)}"
     kept = [one for one in _crontab() if not one.endswith(_own(workspace))]
     _write([*kept, entry])
     return entry
+
+
+def _check(workspace: Workspace) -> None:
+    """Refuse a timer with nothing to do: neither rules nor monitors, or rules that cannot be read."""
+    from provenote.monitor import turns
+
+    if not turns.there(workspace) or (workspace.dvc_root / rules.FILE).exists():
+        rules.read(workspace.dvc_root)
 
 
 def remove_cron(workspace: Workspace) -> bool:
@@ -93,7 +101,7 @@ def install_github(workspace: Workspace, minutes: int) -> Path:
     Refused
         If the file there is somebody else's.
     """
-    rules.read(workspace.dvc_root)
+    _check(workspace)
     path = workspace.top / WORKFLOW
     if path.exists() and not path.read_text(encoding="utf-8").startswith(_MARK):
         raise Refused(f"{WORKFLOW} is not ours", "Move it away, then install again")
