@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from provenote.checks import golden, rows
+from provenote.checks.subject import Examined
 from provenote.errors import UsageError
 from provenote.tracking import learned
 
@@ -101,3 +104,20 @@ def test_rows_that_are_no_table_are_refused() -> None:
     ):
         with pytest.raises(UsageError, match=says):
             learned.make(model, features, answers)
+
+
+def test_a_model_without_golden_rows_gets_them_at_its_first_test(tmp_path: Path) -> None:
+    place = SimpleNamespace(home=tmp_path)
+    model = LinearRegression().fit(FRAME[["heat"]], FRAME["count"])
+    tested = Examined(model, "m", "m", sha256="ab" * 32)
+    assert golden.of(place, tested) is None  # type: ignore[arg-type]
+    golden.first(place, tested, FRAME[["heat"]])  # type: ignore[arg-type]
+    kept = golden.of(place, tested)  # type: ignore[arg-type]
+    assert kept is not None and kept.since == "kept at its first test in this clone"
+    assert len(kept.said) == 20 and kept.learned == 0
+    assert golden.share_known(kept, FRAME, FRAME["count"]) is None, "it tells nothing of what was learned"
+    assert golden.first(place, Examined(model, "m", "m"), FRAME[["heat"]]) is None  # type: ignore[arg-type]
+    for content in ("no JSON", "{}", '{"schema": 9}', "[]"):
+        (tmp_path / "golden" / f"{'ab' * 32}.json").write_text(content)
+        with pytest.raises(UsageError, match="kept beside the model"):
+            golden.of(place, tested)  # type: ignore[arg-type]
