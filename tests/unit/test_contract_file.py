@@ -64,7 +64,7 @@ def test_a_contract_reads_back_as_it_was_written(names: list[str]) -> None:
 def test_one_line_changes_and_every_other_character_stays() -> None:
     text = contract_file.to_text(Contract({"temp": rule("temp"), "a: b": rule("a: b")}), "a.csv")
     text = text.replace("columns:\n", "columns:\n  # by hand, with é\n")
-    new = replace(rule("a: b"), null_max=0.5, values=(1, 2))
+    new = replace(rule("a: b"), null_max=0.5, values=(1, 2.5))
     changed = contract_file.replaced(text.encode(), new).decode()
     assert contract_file.parse(changed.encode()).columns["a: b"] == new
     pairs = zip(text.splitlines(), changed.splitlines(), strict=True)
@@ -100,6 +100,8 @@ BASE = "provenote_contract: 1\ncolumns:\n  t: {type: float}\n"
         (BASE.replace("float", "float, range: [a, b]"), "does not fit"),
         (BASE.replace("float", "float, null_max: 2"), "share from 0 to 1"),
         (BASE.replace("float", "complex"), "has the type"),
+        (BASE.replace("float", "float, in: [a]"), "is no float"),
+        (BASE.replace("float", "text, in: [1]"), "is no text"),
         (BASE.replace("float", "float, nope: 1"), "does not know"),
         (BASE + "time: {columns: [t], unit: fortnight}\n", "a unit of"),
         ("x: &a [1]\ny: *a\n", "anchors"),

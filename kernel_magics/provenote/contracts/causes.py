@@ -25,6 +25,9 @@ UNITS: Mapping[str, float] = {
 }
 """Factors between units that people mistake for each other."""
 
+BEYOND = 0.25
+"""How far above a range, as a share of its width, values may be the same thing grown."""
+
 
 def guess(
     report: FileReport,
@@ -49,6 +52,7 @@ def guess(
             sample = checks[fault.column].sample
             fault.cause = (
                 swapped(rule, contract, contexts.get(fault.column, ()))
+                or _grown(rule, sample, fault.count >= 0.5 * report.rows)
                 or unit(rule, sample, fault.count >= 0.5 * report.rows)
                 or _marker(sample)
             )
@@ -86,6 +90,15 @@ def unit(rule: ColumnRule, sample: Sequence[float], whole: bool = True) -> str:
     if low <= middle * 1.8 + 32 <= high and _fits(fahrenheit, rule):
         found.append((abs(middle * 1.8 + 32 - usual), f"{rule.name} in °C instead of °F?"))
     return min(found)[1] if found else ""
+
+
+def _grown(rule: ColumnRule, sample: Sequence[float], whole: bool) -> str:
+    """Tell values that a few rows have just above the range from another unit, which lies far beyond."""
+    if whole or rule.range is None or rule.range[0] is None or rule.range[1] is None or not sample:
+        return ""
+    low, high = float(rule.range[0]), float(rule.range[1])
+    near = all(high < value <= high + BEYOND * (high - low) for value in sample)
+    return "just above what the contract knows: has it grown?" if near and not _marker(sample) else ""
 
 
 def swapped(rule: ColumnRule, contract: Contract, rows: Sequence[Mapping[str, Any]]) -> str:

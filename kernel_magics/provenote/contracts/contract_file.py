@@ -39,7 +39,7 @@ LARGEST = 8 << 20
 """Bytes of a contract, at most: enough for 10,000 columns and more."""
 MOST_VALUES = 10_000
 _UNITS = ("", "second", "minute", "hour", "day")
-_MADE = re.compile(rb"^made: ([0-9a-f]{16})$", re.M)
+_MADE = re.compile(rb'^made: "([0-9a-f]{16})"$', re.M)
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _YAML_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"])
 
@@ -115,7 +115,7 @@ def _contract(table: Table, digest: str) -> Contract:
         extra=_action(table, "extra_columns", "note"),
         on_fail=_on_fail(table.free("on_fail")),
         of=table.free("of"),
-        offered=tuple(_offered(one) for one in _free(table, "offered")),
+        offered=tuple(offered_text(one) for one in _free(table, "offered")),
         sha256=digest,
     )
     known = set(columns)
@@ -156,6 +156,10 @@ def _column(name: str, table: Table) -> ColumnRule:
     values = _list(table, "in", place)
     if values is not None and (len(values) > MOST_VALUES or any(one is None for one in values)):
         raise NotStrict(f"'in' of {place} must hold up to {MOST_VALUES} values, none of them null")
+    kinds = {"int": (int, float), "float": (int, float), "text": (str,), "bool": (bool,)}.get(kind)
+    for one in values or () if kinds else ():
+        if not isinstance(one, kinds) or (isinstance(one, bool) and kind != "bool"):  # type: ignore[arg-type]
+            raise NotStrict(f"'in' of {place} holds {ascii(one)}, which is no {kind} (put a text in quotes)")
     usual = _list(table, "usual", place)
     if usual is not None and (len(usual) != 3 or any(not isinstance(one, int | float) for one in usual)):
         raise NotStrict(f"'usual' of {place} must be three numbers")
@@ -234,7 +238,8 @@ def _determines(table: Table) -> Determines:
     return table.done(Determines(table.texts("given"), table.text("fixes")))
 
 
-def _offered(entry: Mapping[str, Any]) -> str:
+def offered_text(entry: Mapping[str, Any]) -> str:
+    """Return an entry of ``offered`` as one text."""
     if "expr" in entry:
         return str(entry["expr"])
     given = entry.get("given") or []
@@ -330,7 +335,7 @@ def to_text(contract: Contract, path: str, offered: Iterable[Determines | str] =
     )
     lines.append(f"on_fail: {flow({kind: contract.action(kind) for kind in USUAL})}")
     content = "\n".join(lines) + "\n"
-    return content.replace("\nmade:\n", f"\nmade: {_digest(content.encode())}\n", 1)
+    return content.replace("\nmade:\n", f'\nmade: "{_digest(content.encode())}"\n', 1)
 
 
 def column_text(rule: ColumnRule) -> str:

@@ -79,6 +79,13 @@ def review(shown: View, workspace: Workspace) -> None:
     present.review(shown, workspace)
 
 
+def contract(shown: View) -> None:
+    """Show a contract in a notebook: its table, and beside it the one to edit where a widget can live."""
+    from provenote.widgets import present
+
+    present.contract(shown)
+
+
 def run_block(run: ActiveRun, *, kernel: bool) -> None:
     """Show a run that has ended, in the static form which a saved notebook keeps."""
     from provenote.widgets import live, static

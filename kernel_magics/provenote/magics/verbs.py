@@ -51,6 +51,8 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
         shown.runs(answer, asked.workspace, lambda runs: cli.run(["compare", *runs], asked)[0])
     elif shown.is_kernel(shell) and "review" in answer.more:
         shown.review(answer, asked.workspace)
+    elif shown.is_kernel(shell) and "contract" in answer.more:
+        shown.contract(answer)
     else:
         shown.view(answer, kernel=shown.is_kernel(shell))
     if answer.status:

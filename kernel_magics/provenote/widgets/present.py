@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from provenote.widgets import kept, live
 
 if TYPE_CHECKING:
+    from provenote.contracts.contract import Contract
     from provenote.view import View
     from provenote.workspace import Workspace
 
@@ -92,6 +93,33 @@ def review(shown: View, workspace: Workspace) -> None:
         shown.more["review"],
         lambda block: handle.update(_static({**whole, "text/html": block}), raw=True),
     )
+    _own(widget)
+    _display(_bundle(widget.box))
+
+
+def contract(shown: View) -> None:
+    """Show a contract, as a table to edit where one can live.
+
+    Parameters
+    ----------
+    shown : View
+        What the verb answered; ``more["contract"]`` is what was made.
+    """
+    from provenote.render import html, terminal
+    from provenote.view import View
+    from provenote.widgets.contract import Editing, table
+
+    made = shown.more["contract"]
+
+    def whole(rules: Contract) -> dict[str, str]:
+        view = View([*shown.parts, table(rules)])
+        return {"text/html": html.render(view), "text/plain": terminal.render(view, width=100, color=False)}
+
+    if not live.interactive():
+        _display(whole(made.contract))
+        return
+    handle = _display(_static(whole(made.contract)), display_id=True)
+    widget = Editing(made.file, lambda rules: handle.update(_static(whole(rules)), raw=True))
     _own(widget)
     _display(_bundle(widget.box))
 
