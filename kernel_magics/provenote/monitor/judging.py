@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -150,8 +151,8 @@ def _finding(kind: str, reference: Reference, signals: Sequence[Signal], found: 
 def _with_contract(found: Sequence[Cause], findings: Sequence[Finding]) -> list[Cause]:
     """Add what the contract says: one cause for each rule, whichever files break it.
 
-    Where the window's own signals tell of the same column already, it is the same thing: its place in the files
-    is told there, and nobody is called twice.
+    Where the window's own signals tell of the same column already, it is the same thing: its place in the
+    files is told there, and nobody is called twice.
     """
     causes_ = list(found)
     for one in findings:
