@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provenote.commands.tree import Context, verb
+from provenote.errors import UsageError
 from provenote.view import Line, View, said
+
+if TYPE_CHECKING:
+    from provenote.retraining.prepared import Prepared
 
 
 @verb("promote")
@@ -14,12 +19,13 @@ def promote(
     context: Context,
     name: str,
     *,
-    to: str,
-    why: str,
+    to: str | None = None,
+    why: str | None = None,
     run: str | None = None,
     bump: str | None = None,
     reason: str | None = None,
     release: bool = False,
+    prepared: str | None = None,
 ) -> View:
     """Ask for a run's model to be brought to a stage.
 
@@ -31,9 +37,9 @@ def promote(
     name : str
         Name of the model: what it was logged as.
     to : str
-        The stage, as production or staging.
+        The stage, as production or staging; needed unless the request was prepared.
     why : str
-        Why it should go there; kept with the version for ever.
+        Why it should go there; kept with the version for ever. Needed unless the request was prepared.
     run : str
         The run; default: the newest finished one that logged this model.
     bump : str
@@ -42,9 +48,20 @@ def promote(
         One of the seven reasons of change; default: the run's own.
     release : bool
         Approve and release it too, in the same confirmation, where the policy lets one person do that.
+    prepared : str
+        Ask for what a retraining has prepared, by the start of its id: `inbox` lists it. Stage, run and
+        reason are its own; you sign it as any other.
     """
     from provenote.registry import acting, pages
 
+    if prepared is not None:
+        if to is not None or run is not None:
+            raise UsageError("a prepared request has its own stage and run", "Leave --to and --run out")
+        one = _prepared(context, name, prepared)
+        to, run, why, reason = one.made.stage, one.made.run_id, why or one.why, reason or "new data"
+    if to is None or why is None:
+        what = "stage" if to is None else "reason"
+        raise UsageError(f"which {what}?", f'Give it: `provenote promote {name} --to production --why "..."`')
     signed = acting.promote(
         context.workspace,
         name,
@@ -58,6 +75,15 @@ def promote(
         tell=context.tell,
     )
     return pages.signed(signed)
+
+
+def _prepared(context: Context, name: str, start: str) -> Prepared:
+    from provenote.registry import reading
+    from provenote.retraining import prepared
+
+    one = prepared.find(context.workspace, reading.read(context.workspace), name, start)
+    prepared.same_bytes(context.workspace, one)
+    return one
 
 
 @verb("approve")
@@ -216,6 +242,8 @@ def models(context: Context) -> View:
 def inbox(context: Context) -> View:
     """Show what waits: reviews, requests, what they would change and what you can do; policies, newcomers."""
     from provenote.registry import listing, news, pages, policy_pages, reading, signing
+    from provenote.retraining import prepared
+    from provenote.retraining import show as retraining
     from provenote.reviews import show, turns
 
     reviewed = turns.waiting(context.workspace)
@@ -230,6 +258,9 @@ def inbox(context: Context) -> View:
     me = signing.find_me_or_none(registry)
     parts, data = policy_pages.waiting(registry)
     view = pages.requests(registry, listing.inbox(registry, me), me)
+    unsigned = prepared.waiting(context.workspace, registry)
+    parts = [*parts, *retraining.inbox(unsigned)]
+    data["prepared"] = [one.made.plain() for one in unsigned]
     if reviewed is not None:
         below = show.waiting(reviewed)
         parts, data = [*below.parts, *parts], {**data, **below.data}

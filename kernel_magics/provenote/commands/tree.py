@@ -41,6 +41,7 @@ JOURNEYS = {
     "jobs": "job sweep jobs",
     "checks": "test",
     "triggers": "tick",
+    "retraining": "retrain",
     "monitor": "monitor",
     "registry": "promote inbox approve reject withdraw comment release rollback recall override "
     "models verify audit",
