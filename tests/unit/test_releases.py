@@ -624,6 +624,16 @@ def test_an_override_that_lapsed_uses_its_number_up():
 def test_a_role_that_asks_for_a_security_key():
     world = World(touched_roles=["risk"])
     assert world.lacks(world.approved()) == {"approvals"}
+    world = World(touched_roles=["releaser", "ds", "ci"])
+    asked = world.ask()
+    world.check(asked)
+    assert world.lacks(asked) >= {"request", "checks"}
+    released = world.release(asked)
+    late = world.state().releases.all[released]
+    for problem in late.problems:
+        if problem.code in ("role", "request"):
+            assert "and a security key (sk-ssh-ed25519) for it" in problem.text
+    assert "role" in {problem.code for problem in late.problems}
 
 
 def test_a_stale_ledger():

@@ -184,6 +184,5 @@ def release(
 def _whole(registry: Registry, me: Me) -> Plan:
     policy = registry.log.policy
     if not policy.may(me.name, me.signer.public, [CI]):
-        who = ", ".join(policy.in_role([CI])) or "nobody"
-        raise Refused(f"{me.name} signs no checkpoints: it takes the role {CI} ({who})")
+        raise Refused(f"{me.name} signs no checkpoints: {policy.takes(me.name, [CI])}")
     return Plan((Act("checkpoint", "the ledger is whole", {}),), (), "ledger")

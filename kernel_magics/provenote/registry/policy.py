@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -230,6 +230,15 @@ class Policy:
             name in self.roles.get(role, ()) and (key.hardware or role not in self.touched_roles)
             for role in roles
         )
+
+    def takes(self, name: str, roles: Sequence[str]) -> str:
+        """Say which role something takes and who has it, to somebody who may not do it."""
+        if not roles:
+            return "nobody may"
+        who = ", ".join(self.in_role(roles)) or "nobody"
+        touched = any(name in self.roles.get(role, ()) and role in self.touched_roles for role in roles)
+        key = ", and a security key (sk-ssh-ed25519) for it" if touched else ""
+        return f"it takes the role {' or '.join(roles)} ({who}){key}"
 
     def owner_count(self, keys: Iterable[PublicKey]) -> int:
         """Count the owners behind these keys: two keys of one person are one."""

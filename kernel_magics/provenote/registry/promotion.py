@@ -212,8 +212,7 @@ def check(
             f"Asked are: {', '.join(asked) or 'none'}",
         )
     if not policy.may(me.name, me.signer.public, [CI]):
-        who = ", ".join(policy.in_role([CI])) or "nobody"
-        raise Refused(f"{me.name} signs no checks: it takes the role {CI} ({who})")
+        raise Refused(f"{me.name} signs no checks: {policy.takes(me.name, [CI])}")
     if found.status in ("withdrawn", "void", "expired"):
         raise UsageError(f"the request for {subject.reference} in {stage} is {found.status}")
     body = about(found, name=name, status=status, evidence=dict(evidence) or None)

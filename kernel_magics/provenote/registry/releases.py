@@ -185,9 +185,9 @@ class Releases:
             word, roles = "override", (rule.override.role,) if rule.override else ()
         problems = []
         if not policy.may(item.by, item.key, roles):
-            who = ", ".join(policy.in_role(roles)) or "nobody"
-            takes = f"it takes the role {' or '.join(roles)} ({who})" if roles else "nobody may"
-            problems.append(Problem("role", f"{item.by} may not {word} there: {takes}"))
+            problems.append(
+                Problem("role", f"{item.by} may not {word} there: {policy.takes(item.by, roles)}")
+            )
         if word != "release" and not item.why.strip():
             problems.append(Problem("why", f"to {word} takes a reason"))
         return problems
@@ -220,7 +220,8 @@ class Releases:
         """Judge the request with what the releaser had seen, and with all that is not later."""
         log, subject = self.log, item.subject
         assert subject is not None
-        held, before = self.held(subject, item), self.before(item)
+        held = self.held(subject, item)
+        before = self.before(item) if rule.metrics else None  # costs a look at all releases of the stage
         verdict = evaluate(
             log, request, policy, lambda one: log.before(one.id, item.id), item.at, held, own=item,
             holder=before,

@@ -71,8 +71,7 @@ def recall(key: Key, why: str, registry: Registry, me: Me) -> Plan:
     if tried.releases.recalled.get(holder.event.id) is not made[0]:
         rule = registry.log.policy.rule(*key)
         roles = rule.recall if rule else ()
-        who = ", ".join(registry.log.policy.in_role(roles)) or "nobody"
-        takes = f"it takes the role {' or '.join(roles)} ({who})" if roles else "nobody may"
+        takes = registry.log.policy.takes(me.name, roles)
         raise Refused(f"you ({me.name}) may not recall {model} from {stage}: {takes}")
     return Plan(acts, facts(holder.subject, stage, holder, told), model)
 

@@ -205,8 +205,7 @@ def _request_problems(log: Log, request: Event, policy: Policy, rule: Rule, when
 
 
 def _may_not(policy: Policy, name: str, what: str, subject: Subject, stage: str, roles: Sequence[str]) -> str:
-    who = ", ".join(policy.in_role(roles)) or "nobody"
-    return f"{name} may not {what} {subject.model} in {stage}: it takes the role {' or '.join(roles)} ({who})"
+    return f"{name} may not {what} {subject.model} in {stage}: {policy.takes(name, roles)}"
 
 
 def _votes(log: Log, same: Sequence[Event]) -> dict[str, list[Event]]:

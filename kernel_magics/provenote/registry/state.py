@@ -142,8 +142,7 @@ class State:
         assert subject is not None
         held = self.releases.held(subject, None)
         released = self.releases.good_of(request.id)
-        now = self.releases.holder((*subject.key, str(request.stage)))
-        holder = self.releases.before(released[-1].event) if released else now.subject if now else None
+        holder = self._compared(request, released)
         verdict = evaluate(
             self.log,
             request,
@@ -166,6 +165,18 @@ class State:
             if verdict.has(code):
                 status = word
         return Promotion(request, status, verdict)
+
+    def _compared(self, request: Event, released: list[Release]) -> Subject | None:
+        """Return what the metrics of a request are compared with, where its rule has thresholds."""
+        subject = request.subject
+        assert subject is not None
+        rule = self.log.policy.rule(subject.path, subject.model, str(request.stage))
+        if rule is None or not rule.metrics:
+            return None
+        if released:
+            return self.releases.before(released[-1].event)
+        now = self.releases.holder((*subject.key, str(request.stage)))
+        return now.subject if now else None
 
     def _clash(self, found: Release) -> str | None:
         """Return another commit that was rightly released under the same version, or None."""
