@@ -38,6 +38,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _reviews(place)
     yield from _data(place)
     yield from _space(place)
+    yield from _monitors(place)
     yield from doctor_room.disk(place)
     yield from doctor_room.advisories(place)
     yield from _kernels()
@@ -221,6 +222,20 @@ def _data(place: workspace.Workspace) -> Iterator[Finding]:
                 "failed",
                 "Mend dvc.yaml, or take it back: `git checkout dvc.yaml`",
             )
+
+
+def _monitors(place: workspace.Workspace) -> Iterator[Finding]:
+    """Tell which monitors nobody looked with: their silence is no good news."""
+    if not (place.dvc_root / "provenote.monitors.yaml").exists():
+        return
+    from provenote.monitor import watching
+
+    try:
+        for monitor, why in watching.silent_monitors(place):
+            mend = f"`provenote monitor run {monitor.name}`, and a timer: `provenote tick install cron`"
+            yield Finding(f"monitor {monitor.name}: {why}", "warn", mend)
+    except ProvenoteError as error:
+        yield Finding(error.what, "failed", error.mend or "")
 
 
 def _space(place: workspace.Workspace) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from provenote import cli, workspace
+from provenote import cli, doctor, workspace
 from provenote.monitor import definition, watching
 from provenote.stores import index
 
@@ -144,6 +144,7 @@ def test_the_life_of_a_monitor(
     assert watching.silent_monitors(place, late)[0][0].name == "demand"
     assert told(capsys, "tick")[1][0]["state"] == "idle"
     monkeypatch.setattr("provenote.monitor.turns.time.time", lambda: late)
+    assert ["no look for 2 days" in one.what for one in doctor._monitors(place)] == [True]
     status, turns = told(capsys, "tick")
     assert [(one["rule"], one["state"]) for one in turns] == [("monitor demand", "looked")]
 
