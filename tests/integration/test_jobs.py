@@ -209,6 +209,24 @@ def test_a_killed_supervisor_is_a_lost_job_and_leaves_no_orphan(repo):
     assert verbs.job_cancel(Context(), job[:8]).data["asked"] == 0
 
 
+def test_a_job_whose_supervisor_died_after_the_end_of_its_run_is_not_run_twice(repo):
+    good = launch.run_job(write(repo / "good.ipynb", cell("x = 1", "c1")))
+    bad = launch.run_job(write(repo / "bad.ipynb", cell("1 / 0", "c1")))
+    for result in (good, bad):
+        path = folder.JobFolder(workspace.find().home / "jobs" / result.id).path / "events.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        assert json.loads(lines[-2])["state"] == "publishing"
+        path.write_text("".join(lines[:-1]))  # killed before it could say so
+        state = executor.get(workspace.find()).status(result.id)
+        assert (state.state, state.reason) == (result.state.state, result.state.reason)
+        assert (state.commit, state.name, state.output) == (
+            result.state.commit, result.state.name, result.state.output,
+        )  # fmt: skip
+        # A run that was closed for a dead process came to no end: its job is lost.
+        path.write_text("".join(lines[:-1]).replace(str(result.state.run), "f" * 16))
+        assert executor.get(workspace.find()).status(result.id).state == "lost"
+
+
 def test_a_sweep_makes_children_and_retry_goes_on_with_the_rest(repo):
     nb = write(
         repo / "s.ipynb",

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from provenote import masking
-from provenote.errors import UsageError, WorldError
+from provenote.errors import ProvenoteError, UsageError, WorldError
 from provenote.jobs import spec as specs
 from provenote.jobs.spec import JobSpec
 from provenote.jobs.state import JobState, apply
@@ -204,7 +204,12 @@ class Tail:
                     from provenote.jobs import descendants
 
                     descendants.end_marked(self._state.run, None)
-                lost = {"state": "lost", "reason": "its supervisor is gone"}
+                lost: dict[str, Any] = {"state": "lost", "reason": "its supervisor is gone"}
+                if self._state.state == "publishing":
+                    from provenote.jobs.outcome import published
+
+                    with contextlib.suppress(ProvenoteError, OSError, ValueError, KeyError):
+                        lost = published(self.folder, self._state) or lost
                 with contextlib.suppress(WorldError):
                     self.folder.append(lost)
                 self.new()
