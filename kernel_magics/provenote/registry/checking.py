@@ -51,7 +51,7 @@ def machine(face: str, key: str | None) -> Signer:
         )
     path = key or os.environ.get(KEY)
     if not path:
-        raise UsageError("which key signs?", f"Name it: `--key FILE`, or set {KEY}")
+        raise UsageError("it is not said which key signs", f"Name it: `--key FILE`, or set {KEY}")
     return keys.open_key(Path(path))
 
 
