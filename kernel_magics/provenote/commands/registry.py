@@ -328,7 +328,11 @@ def audit(context: Context, *, csv: str | None = None, since: str | None = None)
         return pages.trail(found)
     trail.write_csv(trail.flat(found), Path(csv))
     events, policies, joins = (len(found[what]) for what in ("events", "policies", "joins"))
-    counted = ((events, "event", "events"), (policies, "policy", "policies"), (joins, "newcomer", "newcomers"))
+    counted = (
+        (events, "event", "events"),
+        (policies, "policy", "policies"),
+        (joins, "newcomer", "newcomers"),
+    )
     told = f"{csv}: " + ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counted)
     return said(told, file=csv, events=events, policies=policies, joins=joins, ledger=found["ledger"])
 
