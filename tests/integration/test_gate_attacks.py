@@ -483,6 +483,22 @@ def test_lists_of_files_that_leave_the_folder_or_name_a_place_twice(tmp_path, pa
         load("net", folder=made.root)
 
 
+def test_a_folder_that_is_swapped_between_hash_and_load(tmp_path, monkeypatch):
+    """The copy holds the bytes that were hashed, whatever happens to the files meanwhile."""
+    made = desk(tmp_path)
+    hashed = digest.sha256_bytes
+
+    def swap(content: bytes) -> str:
+        if content in (b"{}", b"1"):
+            made.cached(artifact(content)["md5"]).write_bytes(b"evil")
+        return hashed(content)
+
+    monkeypatch.setattr(digest, "sha256_bytes", swap)
+    copied = Path(str(load("net", folder=made.root)))
+    assert (copied / "config").read_bytes() == b"{}" and (copied / "deep" / "one").read_bytes() == b"1"
+    assert made.cached(artifact(b"1")["md5"]).read_bytes() == b"evil"
+
+
 def test_links_in_the_cache_do_not_widen_a_folder(tmp_path):
     """What the cache shows under a name is hashed, wherever it comes from."""
     made = desk(tmp_path)
