@@ -20,7 +20,7 @@ from provenote.commands.tree import Context
 from provenote.errors import WorldError
 from provenote.jobs.local import LocalExecutor
 from provenote.registry import reading
-from provenote.retraining import definition, record, turn
+from provenote.retraining import conditions, definition, present, record, turn
 from provenote.retraining.record import Try
 from provenote.stores import index
 from provenote.triggers import ticking
@@ -209,6 +209,16 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
     status, text = said(capsys, "retrain", "status")
     assert status == 0 and "2 of 12 tries" in text and "rejected" in text
     assert "0 new labelled rows" in text
+
+    # An advisory about a package that the champion imported is a reason, too.
+    import sklearn
+
+    affected = [{"package": {"ecosystem": "PyPI", "name": "scikit-learn"}, "versions": [sklearn.__version__]}]
+    weak = {"id": "PYSEC-2026-1", "modified": "2026-11-01T00:00:00Z", "affected": affected}
+    Path("weak.json").write_text(json.dumps(weak))
+    assert said(capsys, "env", "advisories", "weak.json")[0] == 0
+    due = conditions._advisory(place, present.champion(place, rule))
+    assert due.key and "PYSEC-2026-1" in due.says
 
     # Two running are enough, until a person lets it go on.
     record.keep(place, Try("c" * 64, rule.name, rule.model, rule.stage, "failed", "no job succeeded"), "")

@@ -76,6 +76,8 @@ def test_a_rule_is_read_whole() -> None:
     assert parsed("rules: {}") == ()
     usual = one()
     assert usual.judge.tries == 12 and usual.sweep.space == "champion" and usual.judge.slices == ()
+    assert math.isclose(usual.level(4), 0.05 / 48), "a choice by rows that may be held out is four tries"
+    assert math.isclose(one(", sweep: {validated: true}").level(4), 0.05 / 12)
     assert usual.claims == "retrain.m" and usual.sign != one(", stage: staging").sign
     assert usual.sign == one(", judge: {metric: mae}").sign, "how it is judged is no condition"
 

@@ -35,9 +35,9 @@ def tick(context: Context, *, wait: bool = False, dry_run: bool = False) -> View
     """Start the jobs that the rules in provenote.rules.yaml ask for now; any timer may call this at any time.
 
     However many timers call it, on however many machines, each rule fires once for each change. A rule that
-    is seen for the first time fires from its next change on. Monitors that are due look, here. Exit status: 0
-    all is well, 1 a job that was waited for failed or a monitor calls for a person, 2 a rule is wrong, 3 the
-    remote does not answer.
+    is seen for the first time fires from its next change on. Monitors that are due look, here. Rules of
+    continuous training start a sweep or judge one, and sign nothing. Exit status: 0 all is well, 1 a job that
+    was waited for failed or a monitor calls for a person, 2 a rule is wrong, 3 the remote does not answer.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@
       bike-demand:                       # the model, unless `model:` names it
         data: data/hour.csv              # one versioned table with labels, and with a contract
         notebook: train.ipynb
-        cut: train_until                 # its parameter: it learns only from rows before that day
+        cut: train_until                 # its parameter: the last day that it learns from
         when:                            # any of these
           schedule: {cron: "0 3 * * 1", timezone: Europe/Berlin}
           new_rows: 500
@@ -108,6 +108,9 @@ class Sweep:
         Seconds a cell may take.
     best : str
         The metric that the runs log, by which the challenger is chosen.
+    validated : bool
+        Whether that metric comes from rows before the cut. Else the choice may have seen the hold-out, and
+        each job counts as a try of its own.
     """
 
     grid: Mapping[str, list[Any]] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class Sweep:
     parallel: int | None = None
     timeout: float | None = None
     best: str = ""
+    validated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,16 @@ class Retrain:
     time: str = ""
     tests: Mapping[str, Any] = field(default_factory=dict)
     notebooks: tuple[str, ...] = ()
+
+    def level(self, jobs: int) -> float:
+        """Return at which level one of a try's challengers is judged, one-sided.
+
+        Parameters
+        ----------
+        jobs : int
+            From how many it was chosen: by rows that may be the held out ones, unless that is ruled out.
+        """
+        return self.judge.each / (1 if self.sweep.validated else max(1, jobs))
 
     @property
     def claims(self) -> str:
@@ -361,6 +375,7 @@ def _sweep(name: str, table: Table) -> Sweep:
             table.whole("parallel", 1, default=None),
             table.whole("timeout", 1, default=None),
             table.text("best", default=""),
+            table.flag("validated", False),
         )
     )
 

@@ -54,8 +54,10 @@ def look(
     history: History,
     claims: Iterable[Claim],
     now: float,
+    *,
+    everything: bool = False,
 ) -> list[Guard]:
-    """Return all guards of a rule, the cheapest first.
+    """Return the guards of a rule, the cheapest first.
 
     Parameters
     ----------
@@ -68,6 +70,9 @@ def look(
         Of the rule, the newest first: what was started is in them before anything came of it.
     now : float
         Seconds since 1970.
+    everything : bool
+        Whether rows are looked at too where another guard holds already: that reads the data and the model,
+        which a timer that calls each minute must not.
     """
     fired = [one for one in claims if one.what == "fired"]
     jobs = {one.job for one in fired if one.job and now - one.at < WEEK}
@@ -82,7 +87,8 @@ def look(
         _version(rule, data),
         _contract(workspace, rule),
     ]
-    if all(one.green for one in found if one.name in ("version", "contract")):
+    needed = [one for one in found if not everything or one.name in ("version", "contract")]
+    if all(one.green for one in needed):
         found += _rows(workspace, rule, champion, data, history)
     return found
 
@@ -91,8 +97,8 @@ def cool_down(wanted: float, last: float | None, now: float) -> Guard:
     """Return the guard of the time between two tries. Pure."""
     if last is None or now - last >= wanted:
         return Guard("cool-down", True, f"no try in the last {spelled(wanted)}")
-    left = wanted - (now - last)
-    says = f"the last try was {spelled(now - last)} ago; the next may be in {spelled(left)}"
+    ago = max(0.0, now - last)  # another machine's clock may be ahead
+    says = f"the last try was {spelled(ago)} ago; the next may be in {spelled(wanted - ago)}"
     return Guard("cool-down", False, says)
 
 
@@ -126,11 +132,11 @@ def _budget(workspace: Workspace, rule: Retrain, jobs: set[str], history: Histor
     ago = [one for one in rows if before and (one.parent == before.id or one.name in before.tests)]
     expected = sum(cpu(workspace, one) for one in ago) / 3600
     limit = rule.guards.cpu_hours
-    says = f"{used:.2f} of {limit:g} CPU hours in 7 days"
+    says = f"{used:.3g} of {limit:g} CPU hours in 7 days"
     if used + expected <= limit and used < limit:
         return Guard("budget", True, says)
     if expected:
-        says += f"; the last try took {expected:.2f}"
+        says += f"; the last try took {expected:.3g}"
     return Guard("budget", False, says, "Wait, or raise `cpu_hours`")
 
 

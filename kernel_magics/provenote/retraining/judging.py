@@ -95,9 +95,8 @@ def judge(workspace: Workspace, rule: Retrain, holder: Champion, asked: Asked, t
         # The types that the signed request of the champion allows: no others are opened unasked.
         challenger = subject.of_run(workspace, rule.model, row, champion.trusted)
         told = dataclasses.replace(told, sha256=challenger.sha256)
-        findings, tests = _found(
-            workspace, rule, Data(workspace, rule, holder, asked.md5), champion, challenger, asked, tell
-        )
+        data = Data(workspace, rule, holder, asked.md5)
+        findings, tests = _found(workspace, rule, data, champion, challenger, asked, found.done, tell)
     except (UsageError, Refused) as error:
         return dataclasses.replace(told, outcome="rejected", why=f"not judged: {error.what}")
     told = dataclasses.replace(told, findings=tuple(findings), tests=tuple(tests))
@@ -148,12 +147,14 @@ def _found(
     champion: Examined,
     challenger: Examined,
     asked: Asked,
+    jobs: int,
     tell: Tell,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return all findings as plain data, each with what it is ``of``, and the names of the runs of tests."""
     held = data.held_out(asked.since)
+    alpha = rule.level(jobs)
     made: list[dict[str, Any]] = []
-    made += _plain("contest", contested(workspace, rule, champion, challenger, held))
+    made += _plain("contest", contested(workspace, rule, champion, challenger, held, alpha))
     made += _plain("leaks", leaks(rule, challenger, data.labelled, held))
     if any(one["outcome"] not in ("passed", "skipped") for one in made):
         return made, []  # a model that is no better need not be tested further
@@ -172,9 +173,17 @@ def _plain(
 
 
 def contested(
-    workspace: Workspace, rule: Retrain, holder: Examined, challenger: Examined, held: Labelled
+    workspace: Workspace,
+    rule: Retrain,
+    holder: Examined,
+    challenger: Examined,
+    held: Labelled,
+    alpha: float,
 ) -> list[Finding]:
-    """Return what the paired comparison on the held out rows says: better for sure, and worse nowhere."""
+    """Return what the paired comparison on the held out rows says: better for sure, and worse nowhere.
+
+    Slices are looked at with intervals of 95 %: a stricter level would overlook more harm, not less.
+    """
     known = [
         (f"rows it has not seen: {word}", leak.unseen(workspace, one, held))
         for word, one in (("challenger", challenger), ("champion", holder))
@@ -183,18 +192,17 @@ def contested(
         dataclasses.replace(one, name=name, outcome=one.outcome if one.outcome == "passed" else "not judged")
         for name, one in known
     ]
-    choice = Choice(
-        metric=rule.judge.metric or None,
-        margin=rule.judge.margin,
-        block=rule.judge.block,
-        slices=rule.judge.slices,
-        level=1 - 2 * rule.judge.each,
-    )
+    judge = rule.judge
+    choice = Choice(metric=judge.metric or None, margin=judge.margin, block=judge.block, level=1 - 2 * alpha)
     made = contest.contest(workspace, holder, challenger, rule.stage, held, choice)
     if made.found is None:
         return [*made.verdict.findings[:1], *unseen]
-    slices = [one for one in made.found.findings(rule.stage)[1:]]
-    return [better(made.found, rule.judge.each, rule.judge.better_by, rule.stage), *unseen, *slices]
+    whole = better(made.found, alpha, judge.better_by, rule.stage)
+    if not judge.slices:
+        return [whole, *unseen]
+    usual = dataclasses.replace(choice, slices=judge.slices, level=0.95)
+    parted = contest.contest(workspace, holder, challenger, rule.stage, held, usual).found
+    return [whole, *unseen, *(parted.findings(rule.stage)[1:] if parted else ())]
 
 
 def better(found: Paired, alpha: float, by: Margin, stage: str) -> Finding:

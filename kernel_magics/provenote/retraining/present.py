@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from provenote.checks import rows
 from provenote.data import storing, tracked, travel
 from provenote.errors import ProvenoteError, Refused, UsageError
-from provenote.registry import model_bytes, names, reading
+from provenote.registry import names, reading, recorded
 from provenote.retraining.definition import Retrain
 from provenote.stores import cache
 
@@ -36,7 +36,7 @@ class Champion:
     ----------
     reference, commit, sha256 : str
     document : mapping
-        Its run's record.
+        Its run's record, with its folder in the commit as ``overlay``.
     """
 
     reference: str
@@ -66,7 +66,7 @@ def champion(workspace: Workspace, rule: Retrain) -> Champion:
     registry = reading.read(workspace)
     key = (registry.path, names.model(rule.model), names.stage(rule.stage))
     subject = registry.state.current(key).subject
-    document = model_bytes.document(workspace, subject.commit, subject.path)
+    document = recorded.of_stage(registry, rule.model, rule.stage).document
     return Champion(subject.reference, subject.commit, subject.sha256, document)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from provenote.errors import ProvenoteError, UsageError
@@ -73,7 +74,7 @@ def _of_sweep(workspace: Workspace, sweep: str) -> list[dict[str, Any]]:
 
 
 def prepare(
-    workspace: Workspace, rule: Retrain, champion: Mapping[str, Any], cut: str, nonce: str
+    workspace: Workspace, rule: Retrain, champion: Mapping[str, Any], since: str, nonce: str
 ) -> tuple[JobSpec, str]:
     """Return the sweep of a retraining, checked, and where its space comes from; nothing is started.
 
@@ -83,8 +84,8 @@ def prepare(
     rule : Retrain
     champion : mapping
         The record of the champion's run.
-    cut : str
-        The first day that is held out.
+    since : str
+        The first day that is held out: the notebook gets the one before, whether it takes that day or not.
     nonce : str
         Names what it is for: the same is one sweep, however often it is asked for.
 
@@ -97,6 +98,7 @@ def prepare(
     path = workspace.dvc_root / rule.notebook
     known = launch.check(path, None, any_given=True).known
     parameters.find(rule.cut, known)
+    cut = (date.fromisoformat(since) - timedelta(days=1)).isoformat()
     fixed = parameters.given({**rule.sweep.params, rule.cut: cut}, known, None)
     names = {one.name for one in known}
     jobs = [{**{k: v for k, v in one.items() if k in names}, **fixed} for one in listed]

@@ -349,7 +349,7 @@ class Desk:
             return ()
         moment = self._now.timestamp()
         about = (known.champion, known.data, known.history, known.claims)
-        return tuple(guards.look(self._workspace, known.rule, *about, moment))
+        return tuple(guards.look(self._workspace, known.rule, *about, moment, everything=self._everything))
 
     def _claim(self, known: _Known, what: Literal["armed", "fired"], keys: dict[str, str]) -> Claim:
         key = json.dumps({"keys": keys}, sort_keys=True)
