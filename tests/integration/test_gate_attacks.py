@@ -487,16 +487,17 @@ def test_a_folder_that_is_swapped_between_hash_and_load(tmp_path, monkeypatch):
     """The copy holds the bytes that were hashed, whatever happens to the files meanwhile."""
     made = desk(tmp_path)
     hashed = digest.sha256_bytes
+    places = {content: made.cached(artifact(content)["md5"]) for content in (b"{}", b"1")}
 
     def swap(content: bytes) -> str:
-        if content in (b"{}", b"1"):
-            made.cached(artifact(content)["md5"]).write_bytes(b"evil")
+        if content in places:
+            places[content].write_bytes(b"evil")
         return hashed(content)
 
     monkeypatch.setattr(digest, "sha256_bytes", swap)
     copied = Path(str(load("net", folder=made.root)))
     assert (copied / "config").read_bytes() == b"{}" and (copied / "deep" / "one").read_bytes() == b"1"
-    assert made.cached(artifact(b"1")["md5"]).read_bytes() == b"evil"
+    assert places[b"1"].read_bytes() == b"evil"
 
 
 def test_links_in_the_cache_do_not_widen_a_folder(tmp_path):
