@@ -112,7 +112,9 @@ def test_slices_find_the_bad_place() -> None:
     assert checker().slices("zone", 1.5, metric="rmse").outcome == "passed"
     assert checker().slices("zone", 0.5, metric="rmse").outcome == "failed"
     rare = checker(frame=FRAME.assign(zone=FRAME.zone.where(FRAME.index != 3, 9))).slices("zone", 0.7)
-    assert rare.outcome == "passed" and "1 slice with fewer than 100 rows not judged" in rare.why
+    assert rare.outcome == "passed" and "1 slice with fewer than 100 rows in 8 weeks not judged" in rare.why
+    brief = FRAME.assign(zone=FRAME.zone.where(FRAME.index > 150, 9))  # 151 rows of three weeks
+    assert checker(frame=brief).slices("zone", 0.999).evidence["not_judged"] == 1
     with pytest.raises(UsageError, match="no column 'season'"):
         checker().slices("season", 0.7)
 
@@ -181,3 +183,14 @@ def test_latency_is_told_beside_a_yardstick() -> None:
 def test_rows_without_the_models_columns_are_told() -> None:
     with pytest.raises(UsageError, match="lacks 1 of the model's 3 columns: zone"):
         checker(frame=FRAME.drop(columns="zone")).at_least("r2", 0.5)
+
+
+def test_answers_that_do_not_fit_the_model_are_told() -> None:
+    with pytest.raises(UsageError, match="holds no numbers"):
+        checker(LINE, "high").at_least("r2", 0.5)
+    classes = LogisticRegression().fit(FRAME[NAMES], FRAME["high"])
+    with pytest.raises(UsageError, match="no answer in zone is a class of m, which knows 'no', 'yes'"):
+        checker(classes, "zone").at_least("accuracy", 0.5)
+    two = LinearRegression().fit(FRAME[NAMES], FRAME[["count", "wind"]])
+    with pytest.raises(UsageError, match="gives 2 values a row"):
+        checker(two).at_least("r2", 0.5)

@@ -116,7 +116,7 @@ class Checker:
         metric : str or callable, optional
             Default: r2, of classifiers accuracy.
         min_rows : int
-            Slices with fewer rows are counted and not judged.
+            Slices with fewer rows, or in fewer than eight blocks of time, are counted and not judged.
         """
         import numpy as np
 
@@ -136,12 +136,15 @@ class Checker:
             title = ", ".join(f"{name}={key}" for name, key in zip(names, keys, strict=True))
             part = champion.taken(self.answers, np.asarray(places))
             blocks = None if self._blocks is None else bootstrap.renumbered(self._blocks[places])
-            found = bootstrap.estimate(self._statistic(chosen, part), blocks)
-            told.append((title, found, len(places)))
+            if blocks is not None and blocks.max() + 1 < FEWEST_BLOCKS:
+                small += 1
+                continue
+            told.append((title, bootstrap.estimate(self._statistic(chosen, part), blocks), len(places)))
         title = f"slices {' '.join(names)}"
-        more = f"; {counted(small, 'slice')} with fewer than {min_rows} rows not judged" if small else ""
+        needs = f"{min_rows} rows" + ("" if self._blocks is None else f" in {FEWEST_BLOCKS} {self.block}")
+        more = f"; {counted(small, 'slice')} with fewer than {needs} not judged" if small else ""
         if not told:
-            why = f"no slice has {min_rows} rows"
+            why = f"no slice has {needs}"
             return self._add(Finding(title, "not judged", why, limit=worst, mend="Judge it on more rows"))
         order = sorted(told, key=lambda one: one[1].value if greater else -one[1].value)
         name, found, many = order[0]

@@ -272,7 +272,55 @@ def answers(tested: Examined, asked: Labelled) -> Answers:
             f"{tested.reference} cannot be asked about these rows: {' '.join(str(error).split())[:200]}",
             "Test it on data like that which it learned from",
         ) from error
-    return Answers(kind, asked.truth, said, tested.model, features)
+    return Answers(kind, _truth(tested, asked, kind), _said(tested, said), tested.model, features)
+
+
+def _said(tested: Examined, said: Any) -> Any:
+    """Return predictions as one value a row.
+
+    Raises
+    ------
+    UsageError
+        If there are several.
+    """
+    import numpy as np
+
+    found = np.asarray(said)
+    if found.ndim > 1 and found.shape[1] > 1:
+        raise UsageError(
+            f"{tested.reference} gives {found.shape[1]} values a row, and tests judge one",
+            "Test one of its answers with a model of that alone",
+        )
+    return found.reshape(-1)
+
+
+def _truth(tested: Examined, asked: Labelled, kind: str) -> Any:
+    """Return the answers in the form that a model gives.
+
+    Raises
+    ------
+    UsageError
+        If they are no numbers, or none is a class of the model.
+    """
+    import numpy as np
+
+    truth = asked.truth
+    if kind == "regressor":
+        try:
+            return np.asarray(truth, np.float64)
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"the column {asked.answer} holds no numbers, and {tested.reference} predicts some",
+                "Name the column that it predicts: `--answer COLUMN`",
+            ) from None
+    classes = np.asarray(getattr(tested.model, "classes_", truth))
+    if classes.ndim == 1 and not set(classes.tolist()) & set(np.unique(truth).tolist()):
+        first = ", ".join(map(repr, classes.tolist()[:3]))
+        raise UsageError(
+            f"no answer in {asked.answer} is a class of {tested.reference}, which knows {first}",
+            "Name the column that it predicts: `--answer COLUMN`",
+        )
+    return truth
 
 
 def _gains(

@@ -28,6 +28,7 @@ def test(
     margin: str | None = None,
     p95_ms: float | None = None,
     mb: float | None = None,
+    build: bool = False,
     trusted: list[str] | None = None,
     params: list[str] | None = None,
     junit: str | None = None,
@@ -79,6 +80,8 @@ def test(
         Milliseconds in which 95 of 100 answers must come.
     mb : float
         Greatest size of its file in MB.
+    build : bool
+        Build the environment that the model was made in, to load it there; may need a network.
     trusted : list of str
         Full name of a type that its file may hold; may be repeated.
     params : list of str
@@ -102,7 +105,7 @@ def test(
         {
             "data": on, "answer": answer, "time": time, "since": since, "until": until, "newest": newest,
             "block": block, "least": min, "most": max, "slices": slice, "worst": worst, "stage": against,
-            "margin": margin, "p95_ms": p95_ms, "mb": mb, "trusted": trusted,
+            "margin": margin, "p95_ms": p95_ms, "mb": mb, "build": build or None, "trusted": trusted,
         }
     )  # fmt: skip
     options: dict[str, Any] = {"cell_timeout": timeout, "timeout": notebook_timeout, "kernel": kernel}
