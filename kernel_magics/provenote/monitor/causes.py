@@ -94,6 +94,7 @@ def explain(
     """
     over = [one for one in signals if one.over]
     left = {one.name: one for one in over}
+    seen = frozenset(left)
     found: list[Cause] = []
 
     def take(cause: Cause, names: Iterable[str]) -> None:
@@ -125,11 +126,11 @@ def explain(
         take(_clock(clock, reference), ["clock", *(name for name in left if name.startswith("relation:"))])
     struck = {one.column for one in left.values() if one.kind in ("fact", "relation")}
     if struck:
-        unit = _unit(reference, window, sorted(struck), left, without)
+        unit = _unit(reference, window, sorted(struck), left, without, seen)
         if unit is not None:
             take(unit[1], of(unit[0]))
         elif any(one.kind == "relation" for one in left.values()):
-            swap = _swap(reference, window, sorted(struck), left, without)
+            swap = _swap(reference, window, sorted(struck), left, without, seen)
             if swap is not None:
                 take(swap[1], of(*swap[0]))
     for one in [one for one in left.values() if one.kind == "fact"]:
@@ -205,6 +206,7 @@ def _unit(
     columns: Sequence[str],
     left: dict[str, Signal],
     without: Sequence[int],
+    seen: frozenset[str],
 ) -> tuple[str, Cause] | None:
     for column in columns:
         if column not in window.numbers:
@@ -218,7 +220,7 @@ def _unit(
             if abs(times - abs(np.log(factor))) > near:
                 continue
             undone = faults.scaled(column, 1 / factor)(window)
-            if undone is not None and _mended(reference, undone, left, column, without):
+            if undone is not None and _mended(reference, undone, left, column, without, seen):
                 why = f"Taken back, nothing of it alarms: {column} comes in another unit."
                 mend = f"Correct the unit of {column} at its source, or in the files"
                 return column, Cause(f"unit:{column}", f"{column} is {words} what it was", why, mend, "act")
@@ -231,6 +233,7 @@ def _swap(
     columns: Sequence[str],
     left: dict[str, Signal],
     without: Sequence[int],
+    seen: frozenset[str],
 ) -> tuple[tuple[str, str], Cause] | None:
     names = [name for name in window.numbers if name in reference.frame.numbers]
     pairs = [
@@ -241,7 +244,7 @@ def _swap(
     ]
     for first, second in pairs[:_PAIRS]:
         undone = faults.swapped(first, second)(window)
-        if undone is not None and _mended(reference, undone, left, first, without):
+        if undone is not None and _mended(reference, undone, left, first, without, seen):
             return (first, second), Cause(
                 f"swap:{first}:{second}",
                 f"{first} and {second} are swapped",
@@ -253,13 +256,21 @@ def _swap(
 
 
 def _mended(
-    reference: Reference, undone: Frame, left: dict[str, Signal], column: str, without: Sequence[int]
+    reference: Reference,
+    undone: Frame,
+    left: dict[str, Signal],
+    column: str,
+    without: Sequence[int],
+    seen: frozenset[str],
 ) -> bool:
-    """Whether no alarm about numbers is left once a fault is taken back."""
+    """Whether no alarm about numbers is left once a fault is taken back, and none is new.
+
+    What was seen before may stay: another fault of the same delivery explains it.
+    """
     before = {one.name for one in left.values() if one.alarms}
     named = {name for name in before if left[name].kind == "relation" or left[name].column == column}
     after = {one.name for one in reference.judge(undone, without, far=False) if one.alarms}
-    return bool(named) and not any(name in named or left.get(name) is None for name in after)
+    return bool(named) and not any(name in named or name not in seen for name in after)
 
 
 def ratio(reference: Reference, window: Frame, column: str) -> tuple[float, bool]:
