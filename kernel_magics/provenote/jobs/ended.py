@@ -58,7 +58,10 @@ def ended(result: JobResult, remarks: Sequence[str] = ()) -> View:
         line = Line(f"{spec.label} {'passed' if spec.test else 'finished'}{run}", "ok", aside=aside)
     else:
         word = {"timed_out": "took too long", "oom_killed": "ran out of memory"}.get(state.state, state.state)
-        reason = f": {state.reason}" if state.reason else ""
+        # An error of ours stands below in full: once is enough.
+        what = "" if state.error is None else state.error["what"]
+        twice = bool(what) and what != state.reason and what in (state.reason or "")
+        reason = f": {state.reason}" if state.reason and not twice else ""
         line = Line(
             f"{spec.label} {word}{run}{reason}", "failed" if status == "failed" else "killed", aside=aside
         )
