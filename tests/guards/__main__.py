@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run it; 0 when each guard is missed by an attack or said to be equivalent."""
     parser = argparse.ArgumentParser(prog="python -m tests.guards", description=__doc__)
     parser.add_argument("--without", default="", help="leave out attacks whose name holds this text")
+    parser.add_argument("--attacks", default="", help="take only attacks whose name holds this text")
     parser.add_argument("--only", default="", help="look only at guards whose name holds this text")
     parser.add_argument(
         "--all", action="store_true", help="try the equivalent ones too, and list what misses each guard"
@@ -38,7 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
         switches, found = _loaded()
         if given.without:
             found = [one for one in found if given.without not in one.name]
-        reached, unfit = _learn(switches, found)
+        found = [one for one in found if given.attacks in one.name]
+        reached, unfit = _learn(switches, found, Path(folder))
         guards = [one for one in switches.guards if given.only in one.name]
         tried = [one for one in guards if given.all or one.name not in EQUIVALENT]
         missed_by = _each(tried, switches, reached, Path(folder))
@@ -82,21 +85,40 @@ def _loaded() -> tuple[Switches, list[Attack]]:
         return switches, [one for file in FILES for one in attacks.of(attacks.TESTS / file)]
 
 
-def _learn(switches: Switches, found: list[Attack]) -> tuple[dict[int, list[Attack]], list[str]]:
+def _learn(
+    switches: Switches, found: Sequence[Attack], folder: Path
+) -> tuple[dict[int, list[Attack]], list[str]]:
     """Run each attack with all guards on: which guards stop it, the quickest attack first; and which fail."""
-    stopped: dict[int, list[tuple[float, Attack]]] = {}
-    unfit = []
-    for attack in found:
+    cores, children = os.cpu_count() or 1, []
+    for part in range(1, cores):
+        child = os.fork()
+        if child == 0:
+            (folder / f"met-{part}").write_text(json.dumps(_met(switches, found, part, cores)))
+            os._exit(0)
+        children.append(child)
+    met = dict(_met(switches, found, 0, cores))  # what this process makes ready, its children have ready
+    for part, child in enumerate(children, 1):
+        os.waitpid(child, 0)
+        met |= dict(json.loads((folder / f"met-{part}").read_text()))
+    stopped: dict[int, list[tuple[float, int]]] = {}
+    for place, (took, numbers) in met.items():
+        for number in numbers:
+            stopped.setdefault(number, []).append((took, place))
+    ordered = {number: [found[place] for _, place in sorted(pairs)] for number, pairs in stopped.items()}
+    return ordered, [attack.name for place, attack in enumerate(found) if place not in met]
+
+
+def _met(
+    switches: Switches, found: Sequence[Attack], part: int, of: int
+) -> list[tuple[int, tuple[float, list[int]]]]:
+    """Return of every so manieth attack how long it took and which guards it met; not of those that fail."""
+    met = []
+    for place in range(part, len(found), of):
         switches.reached.clear()
         began = time.monotonic()
-        if not _holds(attack.call):
-            unfit.append(attack.name)
-            continue
-        took = time.monotonic() - began
-        for number in switches.reached:
-            stopped.setdefault(number, []).append((took, attack))
-    ordered = {number: sorted(pairs, key=lambda pair: pair[0]) for number, pairs in stopped.items()}
-    return {number: [attack for _, attack in pairs] for number, pairs in ordered.items()}, unfit
+        if _holds(found[place].call):
+            met.append((place, (time.monotonic() - began, sorted(switches.reached))))
+    return met
 
 
 def _holds(call: Callable[[], None]) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 
 CHECKS = re.compile(r"_?(check|refuse|require|admit|in_time|only_new|raise_if|same_project)\w*")
 """Calls whose only effect is to refuse."""
-MUST_HOLD = frozenset({"good", "inside", "texts", "right"})
+MUST_HOLD = frozenset({"good", "inside", "right"})
 """Local names of conditions that must hold."""
 BAD_WHEN_TRUE = frozenset({"_disguised", "_recalled", "may_govern", "_governed", "hardware"})
 """Predicates that refuse by answering yes."""
@@ -154,7 +154,7 @@ class _Instrument(ast.NodeTransformer):
         return node
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        if self._functions and _refuses(node.body):
+        if self._functions and (_refuses(node.body) or self._says_why_not(node.body[-1])):
             node.test = self._weak(node.test, refuses=True)
             if not isinstance(node.body[-1], ast.Raise) and not _adds_problem(node.body[-1]):
                 node.body = [self.visit(one) for one in node.body]
@@ -163,6 +163,14 @@ class _Instrument(ast.NodeTransformer):
             node.body = [self.visit(one) for one in node.body]
         node.orelse = [self.visit(one) for one in node.orelse]
         return node
+
+    def _says_why_not(self, last: ast.stmt) -> bool:
+        """Whether a function that answers with reasons against something gives one here."""
+        if ast.unparse(self._functions[-1].returns or ast.Constant(None)) != "list[str]":
+            return False
+        if isinstance(last, ast.Return):
+            return isinstance(last.value, ast.List) and bool(last.value.elts)
+        return isinstance(last, ast.Expr) and ".append(" in ast.unparse(last)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         return self._optional(node) if self._functions and node.exc is not None else node
