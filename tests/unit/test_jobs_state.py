@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import types
 
+import psutil
 import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from provenote.errors import UsageError, WorldError
 from provenote.jobs import folder as folders
-from provenote.jobs import memory
+from provenote.jobs import forked, memory
 from provenote.jobs import spec as specs
 from provenote.jobs.spec import JobSpec
 from provenote.jobs.state import ACTIVE, ENDED, JobState, apply, fold
@@ -223,3 +225,22 @@ def test_kills_for_memory_are_read_where_the_control_group_tells_them(tmp_path, 
     assert memory.oom_kills(lines, tmp_path, tmp_path / "none") == 0
     (tmp_path / "vmstat").write_text("nr_free_pages 9\noom_kill 5\n")
     assert memory.oom_kills(lines, tmp_path, tmp_path / "vmstat") == 5
+
+
+def test_a_forked_kernel_waits_for_no_dead_orphan_at_its_end():
+    class Child:
+        def __init__(self, status):
+            self.word = status
+
+        def status(self):
+            if self.word is None:
+                raise psutil.NoSuchProcess(1)
+            return self.word
+
+    alive, dead, gone = Child("sleeping"), Child(psutil.STATUS_ZOMBIE), Child(None)
+    kernel = types.SimpleNamespace(_process_children=lambda: [alive, dead, gone])
+    forked._forget_the_dead(kernel)
+    assert kernel._process_children() == [alive]
+    from ipykernel.kernelbase import Kernel
+
+    assert callable(Kernel._process_children)  # by this name the kernel asks for them

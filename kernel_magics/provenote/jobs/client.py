@@ -115,7 +115,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
 
         Looking in all installed packages for who is named takes longer than the rest of a small job.
         """
-        from provenote.jobs.provisioner import ColdProvisioner, WarmProvisioner
+        from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
         spec = manager.kernel_spec
         assert spec is not None
@@ -125,8 +125,9 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         from provenote.jobs.warm import possible
 
         if not (warm and self._warm and possible()) or spec.language != "python":
-            return ColdProvisioner(**about)
+            return LocalProvisioner(**about)
         from provenote.jobs import preload
+        from provenote.jobs.provisioner import WarmProvisioner
 
         folder = Path(self.resources.get("metadata", {}).get("path") or os.getcwd())
         try:

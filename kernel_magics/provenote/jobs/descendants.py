@@ -1,10 +1,13 @@
 """What a job's code has started: found below its kernel and by the run's id in its environment, and ended.
 
-- A kernel is made a subreaper (Linux, prctl(2)): what its code puts into the background in sessions of its
-  own falls to the kernel, not to init, and is found below it while the kernel lives.
-- Whoever ends a kernel looks below it first. Once it is dead, only the run's id in the environment is left.
+- Whoever ends a kernel looks below it first. What has left it (a daemon, init's child) bears the run's id in
+  its environment.
 - A forked kernel has its zygote's environment in ``/proc``, and so has what it forks; so its mark is written
   where the system reads it.
+- It is a subreaper, too (Linux, prctl(2)): what leaves it falls to it, not to init, and is found below it
+  without any mark. A kernel that was started cold is none: what leaves it *and* empties its environment is
+  not found. ipykernel waits at its end for orphans of its group that nobody collects; where we start the
+  kernel, we can tell it not to.
 
 Other systems tell neither; there a kernel's process group is ended, and nothing else.
 """
@@ -16,7 +19,6 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
 
 MARK = "PROVENOTE_RUN"
 ROOM = "PROVENOTE_ROOM"
@@ -31,20 +33,11 @@ def room() -> dict[str, str]:
     return {ROOM: "-" * _ROOM}
 
 
-def adopting() -> Callable[[], None] | None:
-    """Return a call that makes a process adopt the orphans below it, also across exec; None where none can.
-
-    Made before a fork and called behind it: it imports nothing and takes no lock.
-    """
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    one, zero = ctypes.c_ulong(1), ctypes.c_ulong(0)
-
-    def adopt() -> None:
-        prctl(_SUBREAPER, one, zero, zero, zero)
-
-    return adopt
+def adopt() -> None:
+    """Let this process, where it can, adopt the orphans below it."""
+    if sys.platform.startswith("linux"):
+        one, zero = ctypes.c_ulong(1), ctypes.c_ulong(0)
+        ctypes.CDLL(None).prctl(_SUBREAPER, one, zero, zero, zero)
 
 
 def brand(run: str) -> None:

@@ -44,9 +44,7 @@ def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]
             connection, {"refused": f"{shadow} in the notebook's folder goes before the installed package"}
         )
         return
-    adopt = descendants.adopting()
-    if adopt is not None:
-        adopt()
+    descendants.adopt()
     descendants.brand(request["env"].get(descendants.MARK, ""))
     for name in [name for name in sys.modules if name.partition(".")[0] == "provenote"]:
         del sys.modules[name]
@@ -60,6 +58,7 @@ def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]
     app = IPKernelApp.instance(parent_handle=1)  # 1: somebody looks after it, and not by its parent's number
     app.initialize(request["argv"])  # type: ignore[no-untyped-call]
     app.poller = _Owner(asking.peer(connection)[0])
+    _forget_the_dead(app.kernel)
     _replay()
     asking.send(connection, {"ready": True})
     connection.close()
@@ -69,6 +68,27 @@ def main_forked(request: dict[str, Any], connection: Any, descriptors: list[int]
         # own thread stopped now, it would wait for ten seconds.
         app.control_thread.join(_LAST_FLUSH)
     _depart(app)
+
+
+def _forget_the_dead(kernel: Any) -> None:
+    """Let the kernel wait at its end for living children only.
+
+    It has adopted what its code put into the background (`provenote.jobs.descendants`). What of that has
+    ended is collected by nobody, and the kernel would wait seconds for it to go.
+    """
+    all_of = kernel._process_children
+
+    def living() -> list[Any]:
+        return [child for child in all_of() if not _dead(child)]
+
+    kernel._process_children = living
+
+
+def _dead(child: Any) -> bool:
+    try:
+        return bool(child.status() == "zombie")
+    except Exception:  # psutil's errors: it has just gone
+        return True
 
 
 def _depart(app: Any) -> None:

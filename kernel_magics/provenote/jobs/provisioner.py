@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
-from provenote.jobs import descendants, warm
+from provenote.jobs import warm
 from provenote.jobs.ready import readable
 from provenote.jobs.warm import Line, NotWarm
 from provenote.jobs.wish import Wish
@@ -124,16 +124,7 @@ class ForkedProcess:
         self._line = self._handle = None
 
 
-class ColdProvisioner(LocalProvisioner):
-    """Starts a kernel as `jupyter_client` does; what its code starts stays below it."""
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Start the kernel with the command ``cmd``."""
-        kwargs.setdefault("preexec_fn", descendants.adopting())
-        return await super().launch_kernel(cmd, **kwargs)
-
-
-class WarmProvisioner(ColdProvisioner):
+class WarmProvisioner(LocalProvisioner):
     """Starts a kernel by a fork where it can, else as `jupyter_client` does."""
 
     preload: Any = List(Unicode(), help="Modules that it has imported before its first cell.").tag(
