@@ -124,9 +124,12 @@ def test_a_model_is_tested_in_one_command(hours: pd.DataFrame, capsys: pytest.Ca
         (["bike-demand", "--min", "r2"], "no metric with its bound"),
         (["bike-demand", "-p", "a=1"], "-p is for test notebooks"),
         (["no.ipynb"], "there is no notebook"),
+        (["bike-demand", "--on", "data/none.csv"], "there is no data/none.csv"),
+        (["bike-demand@staging"], "in staging"),
+        (["bike-demand@v9.0.0"], "there is no version v9.0.0"),
     ):
         status, text = said(capsys, *wrong)
-        assert status in (2, 3) and says in text, (wrong, text)
+        assert status in (1, 2) and says in text, (wrong, text)
 
 
 def test_a_notebook_of_cases(hours: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,17 +114,35 @@ def load(workspace: Workspace, path: str) -> tuple[pandas.DataFrame, str, str]:
     import os
 
     from provenote import data
-    from provenote.data import history, travel
+    from provenote.data import travel
 
-    name, rev = history.split(path)
-    whole = name if os.path.exists(name) else os.path.join(workspace.dvc_root, name)
-    inside = workspace.relative(whole)
-    place = data.path(whole, rev=rev)
+    inside, rev = placed(workspace, path)
+    place = data.path(os.path.join(workspace.dvc_root, inside), rev=rev)
     if rev is None:
         md5 = travel.measure(workspace, inside).md5
     else:
         md5 = travel.wanted(workspace, inside, rev).stored.md5
     return table(place, inside), inside, md5
+
+
+def placed(workspace: Workspace, path: str) -> tuple[str, str | None]:
+    """Return a table's path from the project's folder, and the revision that ``PATH@REV`` names.
+
+    Raises
+    ------
+    UsageError
+        If nothing is there and no revision is named, or it lies outside the project.
+    """
+    import os
+
+    from provenote.data import history
+
+    name, rev = history.split(path)
+    here = os.path.exists(name) or os.path.exists(f"{name}.dvc")
+    inside = workspace.relative(name if here else os.path.join(workspace.dvc_root, name))
+    if rev is None and not os.path.exists(os.path.join(workspace.dvc_root, inside)):
+        raise UsageError(f"there is no {inside}", "See what is versioned: `provenote data status`")
+    return inside, rev
 
 
 def table(place: Any, name: str) -> pandas.DataFrame:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provenote.checks import subject
+from provenote.checks import rows, subject
 from provenote.checks.verdict import Verdict
 from provenote.errors import UsageError, WorldError
 from provenote.events import Tell, silent
@@ -69,6 +69,9 @@ def of_model(
         If there is no such model, or a parameter does not fit.
     """
     subject.check(workspace, reference)  # what is not there is told before a job is made
+    if given.get("data"):  # named from where the person stands, while the job stands in the project's folder
+        inside, rev = rows.placed(workspace, str(given["data"]))
+        given = {**given, "data": f"{inside}@{rev}" if rev else inside}
     content = (files("provenote_templates") / f"{TEMPLATE}.ipynb").read_bytes()
     found = notebook.parse(workspace.dvc_root / f"{TEMPLATE}.ipynb", content)
     request = launch.fit(workspace, found, kernel, True)
