@@ -39,6 +39,8 @@ class Reports:
         """Return the reports there are, by MD5 and format."""
         asked = list(wanted)
         found: dict[tuple[str, str], FileReport] = {}
+        if not self.file.exists():
+            return found
         with suppress(sqlite3.Error, ValueError, KeyError, TypeError), closing(self._open()) as database:
             for md5, kind in asked:
                 row = database.execute(
@@ -56,11 +58,12 @@ class Reports:
             for kind, one in reports
             if one.md5
         ]
+        with suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
         with suppress(sqlite3.Error, OSError), closing(self._open()) as database, database:
             database.executemany("insert or replace into report values(?,?,?,?)", rows)
 
     def _open(self) -> sqlite3.Connection:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self.file, timeout=5)
         try:
             database.execute("pragma synchronous=off")

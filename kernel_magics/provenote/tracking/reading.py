@@ -19,6 +19,7 @@ READING = frozenset(
         "why",
         "data",
         "data status",
+        "data check",
         "data log",
         "data diff",
         "env show",
