@@ -43,7 +43,12 @@ def headline(one: Standing) -> str:
     if unjudged:
         told.append(f"{counted(unjudged, 'window')} not judged")
     if not told and one.data:
-        told.append(f"{counted(len(one.data), 'window')} inside the band of own windows")
+        taken = {each.window for each in monitor.accepted}
+        inside = [record for record in one.data if record.window not in taken]
+        if inside:
+            told.append(f"{counted(len(inside), 'window')} inside the band of own windows")
+        if len(inside) < len(one.data):
+            told.append(f"{counted(len(one.data) - len(inside), 'window')} accepted")
     if not one.data:
         told.append("no window judged yet")
     last = f". Last window {one.data[-1].window}" if one.data else ""
