@@ -300,8 +300,9 @@ def _usual(values: Sequence[float]) -> list[float | None]:
 
 
 def _value(value: float, look: jumps.Look) -> list[Any]:
-    high = look.high if math.isfinite(look.high) else None
-    return [value if math.isfinite(value) else None, high, look.state in ("jump", "shift")]
+    limit = look.low if look.direction == "down" else look.high  # that on the side where it moved
+    told = limit if math.isfinite(limit) else None
+    return [value if math.isfinite(value) else None, told, look.state in ("jump", "shift")]
 
 
 def _events(
@@ -309,6 +310,8 @@ def _events(
 ) -> list[Cause]:
     if look.state not in ("jump", "shift") or interval[0] <= usual <= interval[1]:
         return []
+    if (value > usual) != (look.direction == "up"):
+        return []  # a shift one way stands, and this one window lies on the other side
     stays = "stays there" if look.state == "shift" else "moved in one window"
     span = (
         f"{value:.1%} of the label ({interval[0]:.1%} to {interval[1]:.1%}), usually {usual:.1%}; it {stays}"
