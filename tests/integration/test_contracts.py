@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from provenote import cli, workspace
+from provenote import cli, data, workspace
 from provenote.commands.tree import Context
 from provenote.contracts import contract_file, engine
 from provenote.errors import ProvenoteError, Refused, UsageError
@@ -97,6 +97,13 @@ def test_a_contract_from_its_making_to_its_change(hours: list[str]) -> None:
     assert verb("data", "contract", "data/hour.csv", "--force", "--from", "HEAD").status == 0
     assert contract_file.parse(file.read_bytes()).label == "cnt", "what people said stays"
     assert verb("data", "check", "data/hour.csv").status == 1
+
+    verb("data", "quarantine", "data/hour.csv", "--why", "wrong sensor")
+    out = verb("data", "check", "--all")
+    assert out.status == 3 and "is left out" in said(out)
+    with pytest.raises(Refused, match="is left out by Test: wrong sensor"):
+        data.path("data/hour.csv")
+    verb("data", "quarantine", "data/hour.csv", "--lift")
 
     file.write_text(text + "hook: !!python/object/apply:os.system ['true']\n")
     with pytest.raises(Refused, match="tags"):

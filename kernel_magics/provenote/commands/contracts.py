@@ -145,7 +145,8 @@ def check(
         parts += checked_parts(one, verdict.outcome, rows)
     if not found:
         parts.append(Line("No data has a contract yet. Make one: `provenote data contract PATH`"))
-    status = EXIT[worst(verdict.outcome for verdict in verdicts)] if found else 0
+    outcomes = {verdict.outcome for verdict in verdicts}
+    status = EXIT[worst(outcomes - {"skipped"} if len(outcomes) > 1 else outcomes)] if found else 0
     return View(parts, {"verdicts": [verdict.plain() for verdict in verdicts]}, status=status)
 
 
@@ -268,6 +269,7 @@ def checked_parts(checked: Checked, outcome: str, rows: int) -> list[Part]:
     files = sum(1 for report in checked.reports if report.file or not checked.folder)
     words = [f"{total:,} rows"] + ([f"{files:,} files"] if checked.folder else [])
     words += [f"{checked.unchanged:,} unchanged"] if checked.unchanged else []
+    words += [f"{checked.left_out:,} left out"] if checked.left_out else []
     if checked.known == len(checked.reports) and checked.known:
         words.append("checked before")
     name, said = shown(checked.path), ", ".join(words)
@@ -275,6 +277,8 @@ def checked_parts(checked: Checked, outcome: str, rows: int) -> list[Part]:
         parts: list[Part] = [Line(f"{name}: as its contract says", "ok", aside=said)]
     elif outcome == "failed":
         parts = [Line(f"{name}: not as its contract says", "failed", aside=said)]
+    elif checked.left_out and not checked.reports:
+        parts = [Line(f"{name}: is left out, so it was not judged", "warn")]
     else:
         parts = [Line(f"{name}: could not be judged", "warn", aside=said)]
     table: list[list[Cell]] = []

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from provenote.contracts import contract_file, engine, opening
+from provenote.contracts import contract_file, engine, opening, quarantine
 from provenote.contracts.contract import Contract
 from provenote.contracts.faults import Fault, FileReport, Place, shown_value
 from provenote.contracts.seen import Reports
@@ -47,7 +47,9 @@ class Checked:
     owner : str
         Who committed the pointer last; empty where nobody did.
     unchanged : int
-        Files that were left out, since they are as they were at the revision that was asked for.
+        Files that were passed over, since they are as they were at the revision that was asked for.
+    left_out : int
+        Files that are in quarantine, and so are not judged.
     """
 
     path: str
@@ -58,6 +60,7 @@ class Checked:
     known: int = 0
     owner: str = ""
     unchanged: int = 0
+    left_out: int = 0
 
 
 def contracted(workspace: Workspace) -> list[str]:
@@ -98,7 +101,11 @@ def check(
     if contract is None:
         mend = f"Infer one from data that is as it should be: `provenote data contract {shown(inside)}`"
         raise UsageError(f"{shown(inside)} has no contract", mend)
+    out = {one.file for one in quarantine.listed(workspace, inside)}
+    if "" in out and not os.path.lexists(data):
+        return Checked(inside, False, "", contract, (), left_out=1)
     md5, folder, files = _files(workspace, inside, tell)
+    files = files if os.path.lexists(data) else [one for one in files if one[0] not in out]
     unchanged = 0
     if since is not None:
         before = _at(workspace, inside, since)
@@ -110,7 +117,7 @@ def check(
         reports, known = [*reports, together], known + before_
     faulty = any(report.faults for report in reports)
     who = owner(workspace, inside) if faulty else ""
-    return Checked(inside, folder, md5, contract, tuple(reports), known, who, unchanged)
+    return Checked(inside, folder, md5, contract, tuple(reports), known, who, unchanged, len(out))
 
 
 def check_files(
@@ -168,6 +175,16 @@ def check_files(
         replace(found[md5, str(tables.kind(name or path.name))], file=name) for name, md5, path in files
     ]
     return reports, len(files) - len(fresh)
+
+
+def unknown(workspace: Workspace, inside: str, contract: Contract) -> list[tuple[str, Path]]:
+    """Return the files of a path that were never checked against this contract: name and place."""
+    files = _files(workspace, inside, silent)[2]
+    kinds = {(md5, str(tables.kind(name or path.name))) for name, md5, path in files}
+    seen = Reports(workspace.home, contract.sha256).get(kinds)
+    return [
+        (name, path) for name, md5, path in files if (md5, str(tables.kind(name or path.name))) not in seen
+    ]
 
 
 def owner(workspace: Workspace, inside: str) -> str:

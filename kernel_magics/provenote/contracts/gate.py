@@ -66,7 +66,11 @@ def quick(workspace: Workspace, path: str) -> None:
     contract = contract_file.read(contract_file.file_of(data))
     if contract is None:
         return
-    for name, file in _parquet(path, data):
+    if not os.path.lexists(data):
+        return
+    for name, file in checking.unknown(workspace, path, contract):
+        if tables.kind(name or path) != "parquet":
+            continue
         faults = [fault for fault in footers.look(file, contract) if fault.action == "refuse"]
         if faults:
             who = checking.owner(workspace, path)
@@ -75,16 +79,6 @@ def quick(workspace: Workspace, path: str) -> None:
                 Checked(path, data.is_dir(), "", contract, (report,), owner=who),
                 [(report, f) for f in faults],
             )
-
-
-def _parquet(path: str, data: Any) -> list[tuple[str, Any]]:
-    if not data.is_dir():
-        return [("", data)] if tables.kind(path) == "parquet" and data.exists() else []
-    return [
-        (file.relative_to(data).as_posix(), file)
-        for file in sorted(data.rglob("*"))
-        if tables.kind(file.name) == "parquet" and file.is_file()
-    ]
 
 
 def _refuse(checked: Checked, bad: Sequence[tuple[FileReport, Fault]]) -> None:

@@ -102,7 +102,9 @@ def _findings(checked: Checked) -> Iterator[Finding]:
             )
             yield Finding(unique(kind), "passed", words)
     if not checked.reports:
-        if checked.unchanged:
+        if checked.left_out:
+            yield Finding("left out", "skipped", f"{shown(checked.path)} is left out")
+        elif checked.unchanged:
             yield Finding("since", "passed", "nothing changed since then")
         else:
             yield Finding("files", "not judged", "there is no table in it")
