@@ -287,3 +287,41 @@ def test_a_verdict_of_something_else_or_at_odds_with_itself(said, tmp_path):
     path.write_text(json.dumps(said))
     with pytest.raises(UsageError):
         gathering.of_report(str(path), "data-tests", subject())
+
+
+@pytest.mark.parametrize(
+    ("kept", "status", "found"),
+    [
+        (None, "finished", "pass"),
+        (None, "failed", "fail"),
+        ({"outcome": "passed", "sha256": ""}, "finished", "pass"),
+        ({"outcome": "passed", "sha256": "its"}, "finished", "pass"),
+        ({"outcome": "not judged", "sha256": "its"}, "finished", "fail"),
+        (
+            {"outcome": "passed", "sha256": "its"},
+            "failed",
+            "fail",
+        ),  # what the run says of itself decides less
+        ({"outcome": "passed", "sha256": "f" * 64}, "finished", None),
+    ],
+)
+def test_a_test_job_s_verdict_is_about_the_model_that_it_tested(kept, status, found, monkeypatch):
+    from types import SimpleNamespace
+
+    from provenote.stores import index
+
+    asked = subject()
+    extra = {}
+    if kept is not None:
+        about = {"sha256": asked.sha256 if kept["sha256"] == "its" else kept["sha256"], "model": "churn"}
+        rows = [{"name": "a", "outcome": kept["outcome"]}]
+        extra = {"verdict": {"schema": 1, "name": "model-tests", "outcome": kept["outcome"],
+                             "subject": about, "findings": rows}}  # fmt: skip
+    row = SimpleNamespace(name="test-1a2b", commit="c" * 40, status=status)
+    monkeypatch.setattr(index, "find", lambda *_: row)
+    monkeypatch.setattr(index, "document", lambda *_: {"extra": extra})
+    if found is None:
+        with pytest.raises(UsageError, match="run test-1a2b tested churn ffffffffffff, not what .* is"):
+            gathering.of_run(None, "test-1a2b", asked)
+    else:
+        assert gathering.of_run(None, "test-1a2b", asked)[0] == found

@@ -128,7 +128,7 @@ def _said(
             verdict, more = gathering.of_reproduction(workspace, subject, run)
             proof |= more
     elif run is not None:
-        verdict, more = gathering.of_run(workspace, run)
+        verdict, more = gathering.of_run(workspace, run, subject)
         proof |= more
     if verdict is None:
         raise UsageError(

@@ -25,14 +25,23 @@ Found = tuple[str, dict[str, Any]]
 """``pass`` or ``fail``, and the evidence."""
 
 
-def of_run(workspace: Workspace, name: str) -> Found:
-    """Return the verdict of a test job's run: finished is pass, failed is fail.
+def of_run(workspace: Workspace, name: str, subject: Subject) -> Found:
+    """Return the verdict of a test job's run: the one that it kept, else finished is pass, failed is fail.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    name : str
+        The run.
+    subject : Subject
+        What is asked for: the tests of another model say nothing about this one.
 
     Raises
     ------
     UsageError
-        If the run has no verdict yet.
+        If the run has no verdict yet, or tested another model.
     """
+    from provenote.jobs import cases
     from provenote.stores import index
 
     row = index.find(workspace, name)
@@ -41,7 +50,19 @@ def of_run(workspace: Workspace, name: str) -> Found:
         raise UsageError(
             f"run {row.name} is {row.status}, which is no verdict", "Wait for its end, or run it again"
         )
-    return verdicts[row.status], {"run": row.commit}
+    kept = cases.of_document(index.document(workspace, row.commit))
+    if kept is None:
+        return verdicts[row.status], {"run": row.commit}
+    tested = kept.subject.get("sha256")
+    if tested and tested != subject.sha256:
+        what = kept.subject.get("version") or kept.subject.get("run") or tested[:12]
+        raise UsageError(
+            f"run {row.name} tested {visible(str(kept.subject.get('model', 'another model')))} "
+            f"{visible(str(what))}, not what {subject.reference} is",
+            f"Test it: `provenote test {subject.model}@{subject.version}`",
+        )
+    passed = kept.outcome == "passed" and row.status == "finished"
+    return "pass" if passed else "fail", {"run": row.commit, "outcome": kept.outcome}
 
 
 def of_report(path: str, name: str, subject: Subject) -> tuple[str | None, dict[str, Any]]:
