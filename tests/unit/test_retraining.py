@@ -49,6 +49,7 @@ retrain:
     tests: {least: {r2: 0.5}, notebooks: [tests.ipynb]}
     answer: cnt
     time: dteday
+    to: staging
 """
 LEAST = "{data: d.csv, notebook: t.ipynb, cut: until, when: {new_rows: 5}}"
 
@@ -64,7 +65,12 @@ def one(more: str = "", name: str = "m") -> Retrain:
 
 def test_a_rule_is_read_whole() -> None:
     (rule,) = parsed(GOOD)
-    assert (rule.model, rule.stage, rule.cut) == ("bike-demand", "production", "train_until")
+    assert (rule.model, rule.stage, rule.to, rule.cut) == (
+        "bike-demand",
+        "production",
+        "staging",
+        "train_until",
+    )
     assert rule.when.schedule is not None and rule.when.schedule.timezone == "Europe/Berlin"
     assert (rule.when.new_rows, rule.when.performance, rule.when.advisory) == (500, "bikes", True)
     assert rule.guards == definition.Guards(200, 14 * DAY, 2.5)
@@ -250,3 +256,4 @@ def test_a_year_of_tries_without_a_gain_rings_as_seldom_as_declared() -> None:
 def test_a_try_is_plain() -> None:
     made = Try("ab" * 32, "m", "m", "production", "prepared", "better", findings=({"name": "x"},))
     assert json.loads(json.dumps(made.plain()))["findings"] == [{"name": "x"}] and made.short == "abababab"
+    assert made.asks == "production" and replace(made, to="staging").asks == "staging"

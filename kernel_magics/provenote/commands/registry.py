@@ -58,7 +58,7 @@ def promote(
         if to is not None or run is not None:
             raise UsageError("a prepared request has its own stage and run", "Leave --to and --run out")
         one = _prepared(context, name, prepared)
-        to, run, why, reason = one.made.stage, one.made.run_id, why or one.why, reason or "new data"
+        to, run, why, reason = one.made.asks, one.made.run_id, why or one.why, reason or "new data"
     if to is None or why is None:
         what = "stage" if to is None else "reason"
         raise UsageError(f"which {what}?", f'Give it: `provenote promote {name} --to production --why "..."`')

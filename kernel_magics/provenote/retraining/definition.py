@@ -177,6 +177,8 @@ class Retrain:
     ----------
     name, model, stage, data, notebook, cut : str
         ``data`` and ``notebook`` from the DVC root; ``cut`` a parameter of the notebook.
+    to : str
+        The stage that a prepared request asks for; empty: ``stage``.
     answer, time : str
         Columns; empty: as the champion's run recorded it, and the first that holds dates.
     when : When
@@ -199,6 +201,7 @@ class Retrain:
     guards: Guards = Guards()
     sweep: Sweep = Sweep()
     judge: Judge = field(default_factory=Judge)
+    to: str = ""
     answer: str = ""
     time: str = ""
     tests: Mapping[str, Any] = field(default_factory=dict)
@@ -319,6 +322,7 @@ def _rule(name: str, table: Table) -> Retrain:
         guards=_guards(guards) if guards else Guards(),
         sweep=_sweep(name, sweep) if sweep else Sweep(),
         judge=_judge(name, judge) if judge else Judge(),
+        to=table.text("to", default=""),
         answer=table.text("answer", default=""),
         time=table.text("time", default=""),
         tests={key: value for key, value in table.free("tests").items() if key != "notebooks"},

@@ -75,6 +75,7 @@ def judge(workspace: Workspace, rule: Retrain, holder: Champion, asked: Asked, t
         stage=rule.stage,
         outcome="failed",
         why="",
+        to=rule.to,
         due=asked.due,
         champion=holder.reference,
         champion_sha256=holder.sha256,

@@ -71,7 +71,7 @@ def told(tries: Iterable[Try], registry: Registry) -> list[Prepared]:
         holder = registry.state.releases.holder((registry.path, one.model, one.stage))
         asked = any(
             (promotion.subject.commit, promotion.subject.model, promotion.stage)
-            == (one.commit, one.model, one.stage)
+            == (one.commit, one.model, one.asks)
             for promotion in registry.state.promotions
         )
         state: State = "waits"

@@ -42,6 +42,8 @@ class Try:
     outcome : Outcome
     why : str
         One line.
+    to : str
+        The stage that a request would ask for; empty: ``stage``.
     due : str
         What it was made for.
     champion, champion_sha256 : str
@@ -68,6 +70,7 @@ class Try:
     stage: str
     outcome: Outcome
     why: str
+    to: str = ""
     due: str = ""
     champion: str = ""
     champion_sha256: str = ""
@@ -88,6 +91,11 @@ class Try:
     def short(self) -> str:
         """What a person calls it by."""
         return self.id[:8]
+
+    @property
+    def asks(self) -> str:
+        """The stage that a request would ask for."""
+        return self.to or self.stage
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data."""

@@ -111,9 +111,9 @@ def log(rule: Retrain, history: History, now: float) -> View:
 def report(one: Try, state: str = "") -> View:
     """Show one try: what was trained, against whom it was held, and every answer."""
     facts = [
-        ("model", Cell(f"{one.model} for {one.stage}", "strong")),
+        ("model", Cell(f"{one.model} for {one.asks}", "strong")),
         ("due by", Cell(one.due)),
-        ("champion", Cell(one.champion, "code")),
+        ("champion", Cell(f"{one.champion}, in {one.stage}", "code")),
         ("challenger", Cell(one.run or "none", "code")),
         ("bytes", Cell(one.sha256, "code")),
         ("data", Cell(f"{one.data} {one.md5}", "code")),
@@ -152,7 +152,7 @@ def inbox(found: Sequence[Prepared]) -> list[Part]:
         made = one.made
         parts.append(
             Line(
-                f"{made.model} for {made.stage}: prepared by retraining {made.rule}, unsigned",
+                f"{made.model} for {made.asks}: prepared by retraining {made.rule}, unsigned",
                 "queued",
                 "strong",
             )
