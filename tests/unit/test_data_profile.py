@@ -103,7 +103,7 @@ LATE = b"a,b\n" + b"1,2\n" * 100_000
         ("cr.csv", b"a,b\r1,2\r3,4\r", {"rows": 2, "a": "int64"}),
         ("quoted.csv", b'"a\nb",c\n"x\ny",2\n', {"rows": 1, "a\nb": "string", "c": "int64"}),
         ("long.csv", b"a,b\n" + b"x" * 3_000_000 + b",2\n", {"rows": 1, "a": "string"}),
-        ("packed.csv.gz", gzip.compress(b"a\n1\n"), {"rows": 1, "a": "int64"}),
+        ("packed.csv.gz", gzip.compress(b"a\n1\n", mtime=0), {"rows": 1, "a": "int64"}),
         ("mixed.jsonl", b'{"a":1}\n' * 30_000 + b'{"a":"x","n":{"q":1}}\n', {"rows": 30_001, "a": "string"}),
         ("odd.jsonl", b'{"a":1}\nnot json\n\n{"a":2.5,"c":[1]}\n', {"rows": 2, "a": "float64"}),
         ("huge.jsonl", b'{"a":99999999999999999999999}\n', {"rows": 1, "a": "string"}),
@@ -128,7 +128,7 @@ def test_real_files_lie_about_themselves(
         ("a.parquet", b"PAR1" + b"x" * 200 + b"PAR1"),
         ("a.feather", b"nonsense"),
         ("a.csv.gz", b"nonsense"),
-        ("a.csv.gz", gzip.compress(b"a\n" + b"1\n" * 100_000)[:-20]),
+        ("a.csv.gz", gzip.compress(b"a\n" + b"1\n" * 100_000, mtime=0)[:-20]),
     ],
 )
 def test_what_is_not_readable_says_why(tmp_path: Path, name: str, content: bytes) -> None:
