@@ -20,7 +20,7 @@ from provenote.commands.tree import Context
 from provenote.errors import WorldError
 from provenote.jobs.local import LocalExecutor
 from provenote.registry import reading
-from provenote.retraining import conditions, definition, present, record, turn
+from provenote.retraining import conditions, desk, present, record, rule_file
 from provenote.retraining.record import Try
 from provenote.stores import index
 from provenote.triggers import ticking
@@ -115,7 +115,7 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
     registry_desk.solo()
     registry_desk.promote("bike-demand", run=best.name)
     Path("provenote.rules.yaml").write_text(RULES)
-    rule = definition.pick(place.dvc_root, None)
+    rule = rule_file.pick(place.dvc_root, None)
     key = tmp_path / "ci"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     monkeypatch.setenv("PROVENOTE_CI_KEY", str(key))
@@ -129,7 +129,7 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
     # Seen for the first time; then nothing is due.
     status, text = said(capsys, "tick")
     assert status == 0 and "armed" in text, text
-    (look,) = turn.tick(place)
+    (look,) = desk.tick(place)
     assert look.state == "idle" and "0 new labelled rows of 300" in look.conditions[0].says
 
     # A bad delivery: the contract holds it, and nothing is trained.
@@ -153,16 +153,16 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
 
     def slow(self: Book, claim: Claim, old: str | None) -> bool:
         monkeypatch.setattr(Book, "make", make)
-        states.extend(one.state for one in turn.tick(place))  # the other timer, which is faster
+        states.extend(one.state for one in desk.tick(place))  # the other timer, which is faster
         return make(self, claim, old)
 
     monkeypatch.setattr(Book, "make", slow)
     monkeypatch.setattr(LocalExecutor, "submit", full)
-    states.extend(one.state for one in turn.tick(place))
+    states.extend(one.state for one in desk.tick(place))
     assert states == ["wrong", "claimed"]
-    (look,) = turn.tick(place)
+    (look,) = desk.tick(place)
     assert look.state == "started" and look.job == Book(place.common_dir).history(rule.claims)[0].job
-    (look,) = turn.tick(place, wait=True)
+    (look,) = desk.tick(place, wait=True)
     made = look.made
     assert look.state == "judged" and made is not None, look
     assert made.outcome == "prepared", (made.why, made.findings)
@@ -200,7 +200,7 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
     assert "is held by cool-down" in text
     moment(2)
     before = signed()
-    (look,) = turn.tick(place, wait=True)
+    (look,) = desk.tick(place, wait=True)
     assert look.made is not None and look.made.outcome == "rejected", look
     assert look.made.champion == "bike-demand@v1.1.0" and look.made.why.startswith("better than production")
     history = record.history(place, rule)

@@ -22,7 +22,7 @@ from provenote.monitor.alerts import Alert, Standing
 from provenote.monitor.causes import Cause
 from provenote.monitor.definition import Accepted, Monitor
 from provenote.monitor.record import Record
-from provenote.retraining import conditions, definition, guards, judging, record
+from provenote.retraining import conditions, definition, guards, judging, record, rule_file
 from provenote.retraining.definition import DAY, YEAR, Retrain
 from provenote.retraining.record import Try
 from provenote.stores.annotation import Annotation
@@ -55,7 +55,7 @@ LEAST = "{data: d.csv, notebook: t.ipynb, cut: until, when: {new_rows: 5}}"
 
 
 def parsed(text: str) -> tuple[Retrain, ...]:
-    return definition.parse(text.encode())
+    return rule_file.parse(text.encode())
 
 
 def one(more: str = "", name: str = "m") -> Retrain:

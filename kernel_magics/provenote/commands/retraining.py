@@ -22,12 +22,12 @@ def status(context: Context, name: str | None = None) -> View:
     """
     from provenote.errors import ProvenoteError
     from provenote.registry import reading
-    from provenote.retraining import definition, prepared, record, show, turn
+    from provenote.retraining import desk, prepared, record, rule_file, show
 
     place = context.workspace
-    rules = definition.read(place.dvc_root) if name is None else (definition.pick(place.dvc_root, name),)
+    rules = rule_file.read(place.dvc_root) if name is None else (rule_file.pick(place.dvc_root, name),)
     if not rules:
-        definition.pick(place.dvc_root, name)
+        rule_file.pick(place.dvc_root, name)
     found = []
     for rule in rules:
         history = record.history(place, rule)
@@ -36,7 +36,7 @@ def status(context: Context, name: str | None = None) -> View:
             made = prepared.told((one for one in history.tries if one.outcome == "prepared"), known)
         except ProvenoteError:
             made = []
-        found.append((rule, turn.look(place, rule), history, made))
+        found.append((rule, desk.look(place, rule), history, made))
     return show.standing(found)
 
 
@@ -54,11 +54,11 @@ def run(context: Context, name: str | None = None, *, no_wait: bool = False) -> 
     no_wait : bool
         Only start the sweep; `tick` judges it.
     """
-    from provenote.retraining import definition, show, turn
+    from provenote.retraining import desk, rule_file, show
 
     place = context.workspace
-    rule = definition.pick(place.dvc_root, name)
-    made = turn.run(place, rule, wait=not no_wait, tell=context.tell)
+    rule = rule_file.pick(place.dvc_root, name)
+    made = desk.run(place, rule, wait=not no_wait, tell=context.tell)
     if made.error is not None:
         raise made.error
     no = bool(made.holding) or (made.made is not None and made.made.outcome != "prepared")
@@ -74,10 +74,10 @@ def log(context: Context, name: str | None = None) -> View:
     name : str
         A rule; default: the only one.
     """
-    from provenote.retraining import definition, record, show
+    from provenote.retraining import record, rule_file, show
 
     place = context.workspace
-    rule = definition.pick(place.dvc_root, name)
+    rule = rule_file.pick(place.dvc_root, name)
     return show.log(rule, record.history(place, rule), time.time())
 
 
@@ -117,10 +117,10 @@ def resume(context: Context, name: str, *, why: str) -> View:
         What you looked at, and why it may go on; kept for ever.
     """
     from provenote.errors import UsageError
-    from provenote.retraining import definition, record
+    from provenote.retraining import record, rule_file
 
     place = context.workspace
-    rule = definition.pick(place.dvc_root, name)
+    rule = rule_file.pick(place.dvc_root, name)
     stopped = record.history(place, rule).stopped()
     if not stopped:
         raise UsageError(f"the rule {rule.name} is not stopped", "See: `provenote retrain status`")

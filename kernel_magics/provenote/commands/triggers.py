@@ -47,8 +47,8 @@ def tick(context: Context, *, wait: bool = False, dry_run: bool = False) -> View
         Only say what would start.
     """
     from provenote.monitor import turns
+    from provenote.retraining import desk as retrain
     from provenote.retraining import show as retraining
-    from provenote.retraining import turn as retrain
     from provenote.triggers import rules, ticking
 
     workspace = context.workspace

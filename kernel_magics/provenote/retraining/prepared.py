@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from provenote.errors import ProvenoteError, Refused, UsageError
-from provenote.retraining import definition, record
+from provenote.retraining import record, rule_file
 from provenote.retraining.record import Try
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def all_of(workspace: Workspace, registry: Registry) -> list[Prepared]:
         If the rules cannot be read.
     """
     found: dict[str, Prepared] = {}
-    for rule in definition.read(workspace.dvc_root):
+    for rule in rule_file.read(workspace.dvc_root):
         tries = [one for one in record.history(workspace, rule).tries if one.outcome == "prepared"]
         found |= {one.made.id: one for one in told(tries, registry)}
     return sorted(found.values(), key=lambda one: one.made.at, reverse=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provenote.errors import ProvenoteError, UsageError
 from provenote.registry import reading
-from provenote.retraining import definition, prepared, record, show
+from provenote.retraining import prepared, record, rule_file, show
 from provenote.retraining.record import Try
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def find(workspace: Workspace, start: str) -> tuple[Try, str]:
         If there is none, or several.
     """
     found: dict[str, tuple[Try, list[Try]]] = {}
-    for rule in definition.read(workspace.dvc_root):
+    for rule in rule_file.read(workspace.dvc_root):
         tries = list(record.history(workspace, rule).tries)
         found |= {one.id: (one, tries) for one in tries if len(start) >= 4 and one.id.startswith(start)}
     if len(found) != 1:

@@ -154,7 +154,7 @@ class Rule:
 class Rules:
     """The whole file; ``remote`` names the Git remote that decides who fires, None for this clone alone.
 
-    ``retrain`` is what stands there for `provenote.retraining.definition` to read.
+    ``retrain`` is what stands there for `provenote.retraining.rule_file` to read.
     """
 
     rules: tuple[Rule, ...]
