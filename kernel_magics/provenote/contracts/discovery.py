@@ -52,8 +52,11 @@ def discover(reference: Reference, contract: Contract, files: Sequence[tuple[str
     files : sequence of (str, Path)
         The reference's tables, read again where it is too large to be held.
     """
+    import numpy
+
     names, matrix = _numbers(reference, contract)
-    sums = _sums(names, matrix)
+    with numpy.errstate(over="ignore", invalid="ignore"):  # numbers near the end of what a float holds
+        sums = _sums(names, matrix)
     texts = [*(text for text, _ in sums), *_orders(names, matrix, sums, contract)]
     determines = _determined(reference, contract)
     rules = tuple(expressions.parse(text) for text in texts[:MOST_OFFERED])
@@ -115,7 +118,7 @@ def _numbers(reference: Reference, contract: Contract) -> tuple[list[str], Matri
     for name, seen in reference.columns.items():
         varied = seen.many or seen.kind == "float" or (seen.different is not None and len(seen.different) > 2)
         if seen.kind in ("int", "float") and name not in apart and varied and expressions.quoted(name):
-            column = reference.sample.column(name).cast(pyarrow.float64()).fill_null(float("nan"))
+            column = reference.sample.column(name).cast(pyarrow.float64(), safe=False).fill_null(float("nan"))
             plain = numbers(pyarrow.concat_arrays(column.chunks))
             if plain is not None:
                 names.append(name)
@@ -173,7 +176,7 @@ def _orders(
     if len(matrix) < 20 or len(names) < 2:
         return []
     found = []
-    with numpy.errstate(invalid="ignore", divide="ignore"):
+    with numpy.errstate(invalid="ignore", divide="ignore", over="ignore"):
         correlation = numpy.corrcoef(matrix, rowvar=False)
     low, high = matrix.min(axis=0), matrix.max(axis=0)
     for one, other in itertools.permutations(range(len(names)), 2):
@@ -228,7 +231,7 @@ def _relations(names: list[str], matrix: Matrix, contract: Contract) -> Iterable
     import numpy
 
     if len(matrix) >= 100 and len(names) > 1:
-        with numpy.errstate(invalid="ignore", divide="ignore"):
+        with numpy.errstate(invalid="ignore", divide="ignore", over="ignore"):
             correlation = numpy.corrcoef(matrix, rowvar=False)
         pairs = [
             (one, other)

@@ -421,7 +421,7 @@ def _usual(seen: Seen, reference: Reference) -> tuple[float, float, float] | Non
     column = reference.sample.column(seen.name).combine_chunks()
     if isinstance(column, pyarrow.ChunkedArray):
         column = pyarrow.concat_arrays(column.chunks)
-    values = cells.numbers(column.cast(pyarrow.float64()).drop_null())
+    values = cells.numbers(column.cast(pyarrow.float64(), safe=False).drop_null())
     if values is None or not len(values):
         return None
     values = values[numpy.isfinite(values)]
