@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeRegressor
 
 import provenote
 from provenote import cli, workspace
+from provenote.checks import subject
 from provenote.commands.registry import promote
 from provenote.commands.tree import Context
 from provenote.errors import WorldError
 from provenote.jobs.local import LocalExecutor
 from provenote.registry import reading
-from provenote.retraining import conditions, desk, present, record, rule_file
+from provenote.retraining import conditions, desk, judging, present, record, rule_file
 from provenote.retraining.record import Try
 from provenote.stores import index
 from provenote.triggers import ticking
@@ -210,6 +212,17 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
     assert status == 0 and "2 of 12 tries" in text and "rejected" in text
     assert "0 new labelled rows" in text
 
+    # One that learned the held out rows by heart is better by far, and not judged.
+    with provenote.track("heart") as run:
+        heart = DecisionTreeRegressor(random_state=0).fit(rides[FEATURES], rides.cnt)
+        run.log_model(heart, "bike-demand", X=rides[FEATURES], y=rides.cnt)
+    champion = present.champion(place, rule)
+    held = present.Data(place, rule, champion).held_out("2012-10-09")
+    both = [subject.find(place, f"bike-demand@{name}") for name in ("production", run.name)]
+    answered = {one.name: one.outcome for one in judging.contested(place, rule, *both, held, 0.004)}
+    assert answered["better than production"] == "passed"
+    assert answered["rows it has not seen: challenger"] == "not judged"
+
     # An advisory about a package that the champion imported is a reason, too.
     import sklearn
 
@@ -217,7 +230,7 @@ def test_new_rows_end_in_a_request_that_a_person_signs(
     weak = {"id": "PYSEC-2026-1", "modified": "2026-11-01T00:00:00Z", "affected": affected}
     Path("weak.json").write_text(json.dumps(weak))
     assert said(capsys, "env", "advisories", "weak.json")[0] == 0
-    due = conditions._advisory(place, present.champion(place, rule))
+    due = conditions._advisory(place, champion)
     assert due.key and "PYSEC-2026-1" in due.says
 
     # Two running are enough, until a person lets it go on.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -251,6 +254,22 @@ def test_a_year_of_tries_without_a_gain_rings_as_seldom_as_declared() -> None:
             rung[alpha] += judging.better(found, alpha, Margin(0.0), "production").outcome == "passed"
     assert rung[0.05 / 12] <= 4, "expected: 0.8"
     assert 3 <= rung[0.05] <= 20, "expected: 10"
+
+
+def test_nothing_that_signs_is_within_reach() -> None:
+    """No module of retraining imports what signs, acts for a person or reads a key."""
+    folder = Path(rule_file.__file__).parent
+    signing = re.compile(
+        r"registry\.(signing|acting|checking|releasing|tags|bot)|stores\.(keys|signatures|ledger)"
+    )
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not [name for name in names if signing.search(name)], file.name
+    assert len(list(folder.glob("*.py"))) > 10
 
 
 def test_a_try_is_plain() -> None:
