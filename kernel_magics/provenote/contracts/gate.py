@@ -16,7 +16,7 @@ from provenote.contracts import checking, contract_file, footers, quarantine, to
 from provenote.contracts.checking import Checked
 from provenote.contracts.faults import Fault, FileReport
 from provenote.data import tables, travel
-from provenote.errors import Refused
+from provenote.errors import Refused, UsageError
 from provenote.events import Tell, silent
 from provenote.stores import agreements
 from provenote.stores.disk import shown
@@ -32,6 +32,13 @@ def passed(workspace: Workspace, path: str, tell: Tell = silent) -> dict[str, An
         If the contract refuses it, or the agreement about it has ended.
     """
     agreements.require(workspace, path, lambda: travel.measure(workspace, path, tell).md5)
+    try:
+        return _passed(workspace, path, tell)
+    except (FileNotFoundError, UsageError):  # another job of a sweep left a file out meanwhile
+        return _passed(workspace, path, tell)
+
+
+def _passed(workspace: Workspace, path: str, tell: Tell) -> dict[str, Any]:
     entries = quarantine.listed(workspace, path)
     _still_out(workspace, path, entries)
     facts: dict[str, Any] = {"path": path, "left_out": [asdict(one) for one in entries]}
