@@ -85,6 +85,22 @@ def test_what_a_start_says_costs_no_look_at_the_ledger(tmp_path: Path) -> None:
     made.world.ask(subject("v4.0.0", format="file", trusted=()))
     made.publish()
     assert "has grown since you looked" in str(news.told(made.root))
+    news.remember_reviews(place, None, 1)  # of a branch that is not there
+    both = "1 review waits for you, and the governance ledger has grown since you looked: `%inbox`"
+    assert news.told(made.root) == both
+    news.remember(made.registry)
+    assert news.told(made.root) == "1 review waits for you: `%inbox`"
+    note.write_text(note.read_text().replace('"mine": 0', '"mine": 1'))
+    assert news.told(made.root) == "1 request and 1 review wait for you: `%inbox`"
+    git(made.root, "update-ref", "refs/heads/provenote-reviews", LEDGER)
+    assert (
+        news.told(made.root)
+        == "1 request waits for you, and the reviews have grown since you looked: `%inbox`"
+    )
+    note.write_text(note.read_text().replace('"ledger": "', '"ledger": "0'))
+    grown = "The governance ledger and the reviews have grown since you looked: `%inbox`"
+    assert news.told(made.root) == grown
+    (place.home / news.REVIEWED).write_text("{")
     for damaged in ("", "[]", "{}", '{"ledger": 1, "mine": "x"}', "\x00"):
         note.write_text(damaged)
         assert news.told(made.root) is None

@@ -18,7 +18,7 @@ import provenote
 from provenote import cli, magics
 from provenote.commands.tree import Context
 from provenote.errors import Refused, UsageError
-from provenote.registry import hook_file
+from provenote.registry import hook_file, news
 from provenote.registry.signing import NoPerson
 from provenote.registry.state import NotReleased
 from provenote.render import terminal
@@ -226,6 +226,7 @@ def test_a_team_releases_what_it_has_reviewed(tmp_path: Path, make_repo: Any) ->
 
     # bob is asked, speaks and objects; eve's key is unknown.
     assert [found["id"][:8] for found in bob.does("inbox").data["reviews"]] == [one]
+    assert "1 review wait" in str(news.told(bob.root))
     assert "your turn" in terminal.render(bob.does("review list"), width=140, color=False)
     says(bob, "review", "comment", one, "scale of what?", "--cell", "1", "--line", "1")
     thread = bob.does("review show").data["threads"][0]["id"][:8]
@@ -242,6 +243,7 @@ def test_a_team_releases_what_it_has_reviewed(tmp_path: Path, make_repo: Any) ->
     assert sorted(found["known"] for found in shown["threads"]) == [False, True]
     assert [vote["by"][:11] for vote in shown["votes"] if not vote["known"]] == ["unknown key"]
     bob.does(f"review approve {one}")
+    assert "review" not in str(news.told(bob.root))  # one's own words are no news
     bob.sync()
     ada.sync()
     with pytest.raises(Refused, match="1 thread about the run's notebook open"):

@@ -75,7 +75,7 @@ def review_list(context: Context, *, all: bool = False) -> View:
 
     here = desk.read(context.workspace)
     found = turns.reviews(here, everything=all)
-    return show.listed(here, found, turns.mine(here, found))
+    return show.listed(here, found, turns.remember(here, found))
 
 
 @verb("review show")

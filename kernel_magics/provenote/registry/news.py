@@ -1,7 +1,8 @@
 """What is new in the ledger, for whoever shows or sends it: how much waits, and what came since a commit.
 
-`told` is for a start that must cost nothing: it reads two small files and verifies nothing. What it says was
-counted by whoever verified the ledger last; where the ledger has grown since, it says so instead.
+`told` is for a start that must cost nothing: it reads some small files and verifies nothing. What it says of
+requests and of reviews was counted by whoever verified their branch last; where one has grown since, it says
+so instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 COUNTED = "inbox.json"
 """File in `Workspace.home`: ``{schema, ledger, mine, waiting}``."""
-_BRANCH = "refs/heads/provenote-governance"
+REVIEWED = "inbox-reviews.json"
+"""The same of notebook reviews: ``{schema, reviews, mine}``."""
+_LEDGER, _REVIEWS = "refs/heads/provenote-governance", "refs/heads/provenote-reviews"
 
 
 def remember(registry: Registry) -> tuple[int, int]:
@@ -35,13 +38,21 @@ def remember(registry: Registry) -> tuple[int, int]:
     turns = [listing.turn(registry, one, me) for one in listing.open_ones(registry)]
     mine = sum(turn in ("vote", "release") for turn in turns)
     said = {"schema": 1, "ledger": registry.commit, "mine": mine, "waiting": len(turns)}
-    home = registry.workspace.home
+    _keep(registry.workspace.home, COUNTED, said)
+    return mine, len(turns)
+
+
+def remember_reviews(workspace: Workspace, commit: str | None, mine: int) -> None:
+    """Keep for `told` how many reviews wait for the person here, as counted at a commit of their branch."""
+    _keep(workspace.home, REVIEWED, {"schema": 1, "reviews": commit, "mine": mine})
+
+
+def _keep(home: Path, name: str, said: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):  # a full or read-only disk takes the note, nothing else
         home.mkdir(parents=True, exist_ok=True)
-        temporary = home / f".{COUNTED}-{os.getpid()}"
+        temporary = home / f".{name}-{os.getpid()}"
         temporary.write_text(json.dumps(said))
-        temporary.replace(home / COUNTED)
-    return mine, len(turns)
+        temporary.replace(home / name)
 
 
 def told(folder: Path) -> str | None:
@@ -49,16 +60,35 @@ def told(folder: Path) -> str | None:
     common = _common_dir(folder)
     if common is None:
         return None
+    notes = ((COUNTED, "ledger", _LEDGER), (REVIEWED, "reviews", _REVIEWS))
+    requests, reviews = (_counted(common, *note) for note in notes)
+    several = (requests or 0) + (reviews or 0) > 1
+    counted = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((requests, "request"), (reviews, "review"))
+        if count
+    ]
+    grown = [
+        words
+        for count, words in ((requests, "the governance ledger has"), (reviews, "the reviews have"))
+        if count is None
+    ]
+    said = f"{' and '.join(counted)} wait{'' if several else 's'} for you" if counted else ""
+    if grown:
+        both = "the governance ledger and the reviews have" if len(grown) == 2 else grown[0]
+        more = f"{both} grown since you looked"
+        said = f"{said}, and {more}" if said else f"{more[0].upper()}{more[1:]}"
+    return f"{said}: `%inbox`" if said else None
+
+
+def _counted(common: Path, name: str, key: str, branch: str) -> int | None:
+    """Return how many a note says wait, 0 where nobody has looked, None where its branch moved since."""
     try:
-        said = json.loads((common / "provenote" / COUNTED).read_bytes())
-        known, mine = said["ledger"], int(said["mine"])
+        said = json.loads((common / "provenote" / name).read_bytes())
+        known, mine = said[key], int(said["mine"])
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # nobody has looked here yet
-    if known != _tip(common):
-        return "The governance ledger has grown since you looked: `%inbox`"
-    if mine < 1:
-        return None
-    return f"{mine} request{' waits' if mine == 1 else 's wait'} for you: `%inbox`"
+        return 0
+    return max(mine, 0) if known == _tip(common, branch) else None
 
 
 def since(workspace: Workspace, cursor: str | None) -> dict[str, Any]:
@@ -124,11 +154,11 @@ def _common_dir(folder: Path) -> Path | None:
     return None
 
 
-def _tip(common: Path) -> str | None:
+def _tip(common: Path, branch: str) -> str | None:
     with contextlib.suppress(OSError):
-        return (common / _BRANCH).read_text().strip()
+        return (common / branch).read_text().strip()
     with contextlib.suppress(OSError):
         for line in (common / "packed-refs").read_text().splitlines():
-            if line.endswith(f" {_BRANCH}"):
+            if line.endswith(f" {branch}"):
                 return line.split(" ", 1)[0]
     return None

@@ -220,6 +220,7 @@ class Desk:
             after = read(desk.workspace)
             if name not in after.book.events:
                 raise Refused(f"it was written, but does not count: {after.book.refused.get(name)}")
+            _remember(after)
             return after, name
         raise WorldError("the reviews are being written all the time", "Try again: nothing was signed")
 
@@ -231,6 +232,13 @@ class Desk:
             ahead = f"the last event is from {event.timestamp(latest)}, ahead of this computer's clock"
             raise WorldError(ahead, "Set the clock, then try again")
         return event.compose(self.me.name, max(now, latest), self.people.project, listed, type=kind, **body)
+
+
+def _remember(after: Desk) -> None:
+    """Note what waits now, so that one's own words are no news at the next start."""
+    from provenote.reviews import turns
+
+    turns.remember(after, turns.reviews(after))
 
 
 def read(workspace: Workspace) -> Desk:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provenote.errors import ProvenoteError
+from provenote.registry import news
 from provenote.reviews import desk
 from provenote.reviews.desk import Desk
 from provenote.reviews.threads import Review
@@ -22,13 +23,20 @@ class Waiting:
 
 
 def waiting(workspace: Workspace) -> Waiting | None:
-    """Return what waits for the person here, None where nothing was ever reviewed."""
+    """Return what waits for the person here, None where nothing was ever reviewed; note how much."""
     if Ledger(workspace.top, REVIEWS).tip() is None:
         return None
     here = desk.read(workspace)
     found = reviews(here)
-    turn = set(mine(here, found))
+    turn = set(remember(here, found))
     return Waiting(here, tuple(one for one in found if one.id in turn))
+
+
+def remember(here: Desk, found: Sequence[Review]) -> list[str]:
+    """Return what `mine` does, and keep how many it are for the line that a kernel's start prints."""
+    turn = mine(here, found)
+    news.remember_reviews(here.workspace, here.commit, len(turn))
+    return turn
 
 
 def reviews(here: Desk, *, everything: bool = False) -> list[Review]:
