@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gate_desk import LEDGER, Desk, artifact, commit, desk, git
+from gate_desk import LEDGER, RULE, Desk, artifact, commit, desk, git
 from ledger_world import Key, subject
 
 from provenote import workspace
@@ -611,6 +611,52 @@ def test_each_link_that_breaks_is_named(tmp_path):
     made.publish()
     assert broken(made)[0] == "release"
     assert len(verifying.keys(made.registry)) == 3 and len(verifying.keys(made.registry, None, "x")) == 0
+
+
+def test_signed_figures_are_held_to_what_the_runs_logged(tmp_path):
+    made = desk(tmp_path)
+    ask = {"rmse": {"max": 45, "not_worse_than_holder": 0.5}}
+    made.world.amend(closes=git(made.root, "rev-parse", LEDGER), rules=[{**RULE, "metrics": ask}])
+
+    def released(version: str, signed: object, logged: object, against: str = "", **proof: object) -> str:
+        """Release a version whose check of metrics was signed with a figure; return its run's commit."""
+        document = {"artifacts": {"m": artifact(version.encode())}, "reads": [], "metrics": logged}
+        made.keep(version.encode())
+        run = made.run(document)
+        facts = {"format": "file", "trusted": (), "sha256": digest.sha256_bytes(version.encode())}
+        asked = made.world.ask(subject(version, "m", commit=run, **facts))
+        made.world.vote(asked, "bob")
+        made.world.vote(asked, "carol")
+        rows = {"rmse": {"value": signed, **({"holder": "44.0"} if against else {})}}
+        evidence = {"commit": run, "metrics": rows, **({"holder": against} if against else {}), **proof}
+        made.world.check(asked, name="metrics", evidence=evidence)
+        made.world.release(asked, **({"by": "boss", "override": True, "why": "x"} if proof else {}))
+        made.publish()
+        return run
+
+    def link() -> verifying.Link:
+        registry = made.registry
+        (key,) = verifying.keys(registry, "m")
+        return next(one for one in verifying.verify(registry, key).links if one.name == "figures")
+
+    first = released("v1.0.0", "44.0", {"rmse": 44, "odd": "<b>"})
+    assert (link().state, link().text) == ("ok", "rmse: as the run logged")
+    second = released("v1.1.0", "43.0", {"rmse": 43.5}, first)
+    assert link().text == "rmse 43.0 was signed by ci, and the run logged 43.5"
+    assert broken(made, "m")[0] == "figures"
+    third = released("v1.2.0", "42.0", {"rmse": 42.0}, second)
+    assert link().text == f"rmse 44.0 was signed by ci, and the holder's run {second[:12]} logged 43.5"
+    released("v1.3.0", "41.0", [5], third)
+    assert link().text.endswith("the run logged no finite value") and len(link().more) == 1
+    for proof, says in (
+        ({"commit": "HEAD\n"}, "another run than"),
+        ({"holder": "HEAD\nx"}, "names no run"),
+        ({"holder": "0" * 40}, "runs that are not here: 000000000000; rmse: as the run logged"),
+    ):
+        number = len(made.world.state().releases.all)
+        released(f"v2.{number}.0", "41.0", {"rmse": 41}, third, **proof)
+        assert says in link().text
+        assert link().state == ("unknown" if "not here" in says else "broken")
 
 
 # ---------------------------------------------------------------------- who signs by machine

@@ -13,7 +13,7 @@ from typing import Any
 
 from provenote.checks.verdict import WORST_FIRST, Outcome, worst
 from provenote.errors import Refused, UsageError
-from provenote.registry import evidence, model_bytes
+from provenote.registry import evidence, figures
 from provenote.registry.names import visible
 from provenote.registry.policy import REPRODUCED, Rule
 from provenote.registry.subject import Subject
@@ -187,16 +187,10 @@ def _made_here(said: Mapping[str, Any], subject: Subject) -> bool:
 
 def of_metrics(workspace: Workspace, rule: Rule, subject: Subject, holder: Subject | None) -> Found:
     """Compare the figures of the version that is asked for with the rule and with the holder of the stage."""
-    before = _metrics(workspace, holder) if holder is not None else {}
-    found = evidence.figures(rule.metrics, subject, _metrics(workspace, subject), holder, before)
+    before = figures.logged(workspace, holder.commit, holder.path) if holder is not None else {}
+    true = figures.logged(workspace, subject.commit, subject.path)
+    found = evidence.figures(rule.metrics, subject, true, holder, before)
     return "fail" if evidence.wrong("metrics", found, rule, subject, holder) else "pass", found
-
-
-def _metrics(workspace: Workspace, subject: Subject) -> Mapping[str, Any]:
-    from provenote.compare.columns import flat
-
-    logged = model_bytes.document(workspace, subject.commit, subject.path).get("metrics")
-    return flat(logged) if isinstance(logged, dict) else {}
 
 
 def never_by_hand(name: str, status: str | None) -> None:

@@ -300,6 +300,9 @@ def _report(report: Report) -> list[Part]:
         told = f"Broken at: {broken.name}. Loading is refused. Go back to an earlier version: {back}"
         if broken.name == "tag":
             told = "Broken at: tag. DVC and GTO are misled; loading by `provenote.load` is not"
+        if broken.name == "figures":
+            recall = f'`provenote recall {report.model} --stage {report.stage} --why "..."`'
+            told = f"Broken at: figures. Loading asks for the signature only and goes on. Stop it: {recall}"
         parts.append(Line(told, "failed"))
     else:
         good = sum(link.state == "ok" for link in report.links)

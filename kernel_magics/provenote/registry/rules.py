@@ -296,8 +296,7 @@ def _check(
     log: Log, policy: Policy, rule: Rule, name: str, same: Sequence[Event], holder: Subject | None
 ) -> tuple[str, str]:
     """Return the state of a check and why: of verdicts given at once a failure counts."""
-    mine = [item for item in same if item.type == "check" and item.body["name"] == name]
-    last = log.tips([item for item in mine if policy.may(item.by, item.key, [CI])])
+    last = last_checks(log, policy, name, same)
     if not last:
         return "missing", "not there yet"
     said = []
@@ -311,3 +310,9 @@ def _check(
         elif told:
             said.append("; ".join(told))
     return ("fail", said[0]) if said else ("pass", "")
+
+
+def last_checks(log: Log, policy: Policy, name: str, same: Sequence[Event]) -> list[Event]:
+    """Return the verdicts of a check that count: a ci's last, among events about one subject and stage."""
+    mine = [item for item in same if item.type == "check" and item.body["name"] == name]
+    return log.tips([item for item in mine if policy.may(item.by, item.key, [CI])])

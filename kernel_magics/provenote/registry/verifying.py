@@ -1,7 +1,7 @@
 """Walk from a stage down to the bytes and name the first link that does not hold.
 
-Links: policy, release (with its approvals), checks, notebook reviews, tag, run (its commit and record), data
-it read, bytes.
+Links: policy, release (with its approvals), checks, the figures they were signed with, notebook reviews, tag,
+run (its commit and record), data it read, bytes.
 `verify` never raises for a broken link: it reports it, and leaves out what rests on it.
 """
 
@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from provenote.errors import ProvenoteError, Refused
 from provenote.events import Progress, Tell, silent
-from provenote.registry import event, model_bytes, names, reviewed, tags
+from provenote.registry import event, figures, model_bytes, names, reviewed, tags
+from provenote.registry.policy import METRICS
 from provenote.registry.reading import Registry
 from provenote.registry.releases import Key, Release
 from provenote.registry.state import NotReleased
@@ -27,7 +28,8 @@ class Link:
     Parameters
     ----------
     name : str
-        ``policy``, ``release``, ``checks``, ``reviews``, ``tag``, ``run``, ``data`` or ``bytes``.
+        ``policy``, ``release``, ``checks``, ``figures``, ``reviews``, ``tag``, ``run``, ``data``,
+        ``bytes``.
     state : {'ok', 'unknown', 'broken'}
         ``unknown``: what is needed to look is not here, as data that only the remote holds.
     text : str
@@ -92,6 +94,8 @@ def verify(registry: Registry, key: Key, tell: Tell = silent) -> Report:
     rule = policy.rule(*key)
     if rule and rule.verdicts:
         links.append(Link("checks", "ok", f"{', '.join(rule.verdicts)}: passed"))
+    if rule and METRICS in rule.verdicts:
+        links.append(_held("figures", lambda: _figures(registry, release)))
     if rule and rule.reviews:
         links.append(_reviews(registry, release))
     links.append(_tag(registry, release))
@@ -100,14 +104,18 @@ def verify(registry: Registry, key: Key, tell: Tell = silent) -> Report:
         ("data", lambda: _data(registry, release, tell)),
         ("bytes", lambda: _bytes(registry, release, tell)),
     ]
-    for name, step in steps:
-        try:
-            links.append(step())
-        except Refused as error:
-            links.append(Link(name, "broken", error.what))
-        except ProvenoteError as error:
-            links.append(Link(name, "broken", error.line))
+    links += [_held(name, step) for name, step in steps]
     return Report(model, stage, release.subject.version, tuple(links), count)
+
+
+def _held(name: str, step: Callable[[], Link]) -> Link:
+    """Return what a step found; what it raises breaks its link."""
+    try:
+        return step()
+    except Refused as error:
+        return Link(name, "broken", error.what)
+    except ProvenoteError as error:
+        return Link(name, "broken", error.line)
 
 
 def keys(registry: Registry, model: str | None = None, stage: str | None = None) -> list[Key]:
@@ -146,6 +154,21 @@ def _released(release: Release) -> str:
     told += f": {', '.join(approvals)}" if approvals else ""
     at = event.timestamp(release.event.at)
     return f"{word} by {release.event.by}, {at}, event {release.event.id[:12]}; {told}"
+
+
+def _figures(registry: Registry, release: Release) -> Link:
+    found = figures.compared(registry.workspace, registry.log, release)
+    if found is None:
+        return Link("figures", "ok", "not looked at: no check of metrics was signed for it")
+    if found.wrong:
+        return Link("figures", "broken", found.wrong[0], found.wrong[1:])
+    same = ", ".join(map(names.visible, found.same))
+    told = f"{same}: as the run logged" if same else "none was signed"
+    if found.absent:
+        runs = ", ".join(commit[:12] for commit in found.absent)
+        text = f"cannot be compared with runs that are not here: {runs}"
+        return Link("figures", "unknown", f"{text}; {told}" if same else text)
+    return Link("figures", "ok", told)
 
 
 def _reviews(registry: Registry, release: Release) -> Link:
