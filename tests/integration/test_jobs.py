@@ -304,6 +304,8 @@ def test_the_training_template_runs_on_the_shipped_data(repo):
     assert [step for step, _ in index.series(workspace.find(), found)["rmse"]] == [10, 20]
     assert run["artifacts"]["bike-demand"]["type"] == "model"
     assert [read["path"] for read in run["reads"]] == ["data/hour.csv"]
+    # What was loaded where the model was trained, not only what its cells name.
+    assert {"scikit-learn", "scipy"} <= set(run["extra"]["imported"]) and run["extra"]["builds"]["scipy"]
 
 
 def test_two_sweeps_at_once(repo):

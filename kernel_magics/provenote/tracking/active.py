@@ -242,13 +242,15 @@ class ActiveRun:
             If the model holds a class or function defined in the notebook, which no other process can load,
             or cannot be asked about ``X``.
         """
-        from provenote.tracking import artifacts
+        from provenote.tracking import artifacts, environment, imports
 
         if X is not None:
             if getattr(y, "name", None):
                 facts = {"answer": str(y.name), **facts}
             self.record({"artifact": artifacts.keep_rows(self.workspace, model, name, X, y)})
         self.record({"artifact": artifacts.keep_model(self.workspace, model, name, facts)})
+        # What is loaded where a model is trained is what it needs, whoever looks after the run.
+        self.record({"extra": imports.told(environment.lock(), self.workspace.home)})
 
     def log_figure(self, figure: Any, name: str) -> None:
         """Keep a figure (matplotlib, plotly or anything with ``savefig`` or ``write_html``) with the run."""
