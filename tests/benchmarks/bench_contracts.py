@@ -138,9 +138,10 @@ MAKE = """
 import time
 from pathlib import Path
 from provenote.contracts import contract_file, discovery, inference
+from provenote.contracts.reference import look
 def once():
     files = [("hour.csv", Path("hour.csv"))]
-    reference = inference.look(files)
+    reference = look(files)
     contract = inference.infer(reference, label="cnt")
     found = discovery.discover(reference, contract, files)
     return contract_file.to_text(contract, "hour.csv", found.rules)
@@ -180,7 +181,8 @@ import time
 from pathlib import Path
 from provenote import workspace
 from provenote.contracts import checking, contract_file, inference
-reference = inference.look([("0000.csv", Path("days/0000.csv")), ("0001.csv", Path("days/0001.csv"))])
+from provenote.contracts.reference import look
+reference = look([("0000.csv", Path("days/0000.csv")), ("0001.csv", Path("days/0001.csv"))])
 contract = inference.infer(reference)
 from dataclasses import replace
 bare = {name: replace(rule, values=None, range=None, varies=False) for name, rule in contract.columns.items()}

@@ -19,6 +19,7 @@ from provenote.contracts import contract_file, discovery, engine, footers, infer
 from provenote.contracts.contract import ColumnRule, Contract
 from provenote.contracts.expressions import parse
 from provenote.contracts.faults import Fault, FileReport, from_plain
+from provenote.contracts.reference import look
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def contract(hours: pandas.DataFrame, tmp_path_factory: pytest.TempPathFactory) 
     """Infer the contract of the whole, written and read again."""
     path = tmp_path_factory.mktemp("reference") / "hour.csv"
     hours.to_csv(path, index=False)
-    reference = inference.look([("hour.csv", path)])
+    reference = look([("hour.csv", path)])
     made = inference.infer(reference, label="cnt")
     found = discovery.discover(reference, made, [("hour.csv", path)])
     assert "casual + registered == cnt" in found.rules
@@ -222,7 +223,7 @@ def test_wide_tables_take_bounded_steps_and_name_their_column(tmp_path: Path) ->
     rng = numpy.random.default_rng(0)
     table = pyarrow.table({f"c{i}": rng.random(200) for i in range(1_000)})
     parquet.write_table(table, tmp_path / "w.parquet")
-    reference = inference.look([("w.parquet", tmp_path / "w.parquet")])
+    reference = look([("w.parquet", tmp_path / "w.parquet")])
     made = inference.infer(reference)
     assert len(made.columns) == 1_000
     made = contract_file.parse(contract_file.to_text(made, "w.parquet").encode())

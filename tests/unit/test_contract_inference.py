@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
 from provenote.contracts import contract_file, discovery, engine, inference
+from provenote.contracts.reference import look
 
 NAMES = ["a", "b", "odd name", "it's", 'q"q', "id", "hr", "day", "ünï", "x`y", "null", "1", "a,b"]
 CELLS: dict[str, st.SearchStrategy[Any]] = {
@@ -69,7 +70,7 @@ def test_what_a_contract_was_made_of_keeps_it(table: pyarrow.Table, ending: str,
         csv.write_csv(table, path)
     else:
         parquet.write_table(table, path, row_group_size=50)
-    reference = inference.look([(path.name, path)])
+    reference = look([(path.name, path)])
     made = inference.infer(reference)
     found = discovery.discover(reference, made, [(path.name, path)])
     text = contract_file.to_text(made, path.name, [*found.rules, *found.determines])

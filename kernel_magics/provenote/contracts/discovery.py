@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from provenote.contracts import expressions
 from provenote.contracts.contract import Contract, Determines
-from provenote.contracts.inference import Reference
 from provenote.contracts.opening import Parquet
 from provenote.contracts.passes import Pass
+from provenote.contracts.reference import Reference
 from provenote.data import tables
 
 if TYPE_CHECKING:

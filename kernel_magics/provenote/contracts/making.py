@@ -14,6 +14,7 @@ from pathlib import Path
 from provenote.contracts import contract_file, difference, discovery, expressions, inference
 from provenote.contracts.contract import Contract, Determines
 from provenote.contracts.difference import Change
+from provenote.contracts.reference import look
 from provenote.data import history, tables, tracked, travel
 from provenote.errors import Refused, UsageError
 from provenote.events import Tell, silent
@@ -100,7 +101,7 @@ def make(
     before = _there(file)
     label = label or (before.label if before else "")
     stored, files = _reference(workspace, inside, rev, tell)
-    reference = inference.look(files)
+    reference = look(files)
     contract = inference.infer(reference, key=key, time=time, label=label)
     found = discovery.discover(reference, contract, files)
     of: dict[str, object] = {"dvc": f"{inside.rsplit('/', 1)[-1]}{tracked.SUFFIX}", "md5": stored}
@@ -145,7 +146,7 @@ def widen(path: str | os.PathLike[str], columns: Sequence[str], *, tell: Tell = 
         raise UsageError(
             f"{shown(inside)} has no contract", f"Make one: `provenote data contract {shown(inside)}`"
         )
-    reference = inference.look(_reference(workspace, inside, None, tell)[1])
+    reference = look(_reference(workspace, inside, None, tell)[1])
     content = file.read_bytes()
     for name in columns:
         if name not in old.columns or name not in reference.columns:
