@@ -22,6 +22,10 @@ SEEN = 0.8
 """Share of windows in which a change must be seen."""
 MOST = 30
 """Own windows that changes are put into, spread over the reference."""
+COLUMNS = 40
+"""Columns that changes are put into; of more, first those that others tell."""
+WIDE = 100
+"""Columns from which on only a few are measured, in a few windows."""
 _ORDER = ("fact", "relation", "clock", "marginal")
 
 
@@ -109,8 +113,9 @@ def measure(reference: Reference) -> Measured:
 
 
 def _smallest(reference: Reference, frames: Sequence[Frame]) -> Iterable[Smallest]:
+    wide = len(reference.columns) > WIDE  # a judgement costs with the columns, and each needs its own
     chosen: list[int] = (
-        np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST)).astype(int)).tolist()
+        np.unique(np.linspace(0, len(frames) - 1, min(len(frames), 8 if wide else MOST)).astype(int)).tolist()
         if frames
         else []
     )
@@ -119,7 +124,11 @@ def _smallest(reference: Reference, frames: Sequence[Frame]) -> Iterable[Smalles
         for place in chosen
         if not any(one.alarms for one in reference.judge(frames[place], [int(place)], far=False))
     ]
+    related = {one.column for one in reference.relations.found}
+    names = sorted(reference.frame.numbers, key=lambda name: name not in related)[: 5 if wide else COLUMNS]
     for name, values in reference.frame.numbers.items():
+        if name not in names:
+            continue
         deviation = float(np.nanstd(values))
         if not quiet or not deviation > 0:
             continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,9 @@ class Predictor:
 
             monitor = self._monitor
             try:
-                self._model = load.load(monitor.model, monitor.stage, folder=self._workspace.dvc_root)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", load.DemoWarning)
+                    self._model = load.load(monitor.model, monitor.stage, folder=self._workspace.dvc_root)
             except ProvenoteError as error:
                 raise NotPredicted(f"no column of predictions is named, and {error.what}") from error
         return self._model

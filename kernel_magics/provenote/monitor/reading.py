@@ -151,8 +151,18 @@ def table(place: Path, name: str, time: Sequence[str], since: int | None = None)
         pieces.append(_frame(batch, time, name, since))
         return True
 
-    tables.scan(source, begin, feed)
+    _scan(source, begin, feed)
     return merged(pieces) if pieces else Frame()
+
+
+def _scan(source: Source, begin: Any, feed: Any) -> None:
+    """Read a table; what is wrong with it is told with its name."""
+    try:
+        tables.scan(source, begin, feed)
+    except NotReadable as error:
+        if source.name in error.what:
+            raise
+        raise NotReadable(f"{source.name} cannot be read: {error.what}", error.mend) from error
 
 
 def clock(place: Path, name: str) -> tuple[str, ...]:
@@ -163,7 +173,7 @@ def clock(place: Path, name: str) -> tuple[str, ...]:
         found.append(_clock(batch, name))
         return False
 
-    tables.scan(Source(place, name, byte_limit=1 << 20), lambda _: None, feed)
+    _scan(Source(place, name, byte_limit=1 << 20), lambda _: None, feed)
     if not found:
         raise UsageError(f"{name} has no rows")
     return found[0]
