@@ -171,7 +171,8 @@ def _told(pair: Cells, old: NotebookCell | None, new: NotebookCell | None, found
     elif pair.status != "alone" and old is not None and new is not None:
         if old.source != new.source:
             codes = opcodes(pairing.lines_of(old.source), pairing.lines_of(new.source))
-            come, gone = (sum(code[k + 1] - code[k] for code in codes if code[0] != "equal") for k in (3, 1))
+            come = sum(end - begin for tag, _, _, begin, end in codes if tag != "equal")
+            gone = sum(end - begin for tag, begin, end, _, _ in codes if tag != "equal")
             signs = [f"+{come}"] * bool(come) + [f"−{gone}"] * bool(gone)
             words.append(" ".join(["source changed,", *signs]) if signs else "source changed at its end")
         if old.kind != new.kind:
