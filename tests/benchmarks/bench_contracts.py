@@ -137,14 +137,14 @@ print(time.process_time() - began)
 MAKE = """
 import time
 from pathlib import Path
-from provenote.contracts import contract_file, discovery, inference
+from provenote.contracts import contract_file, contract_text, discovery, inference
 from provenote.contracts.reference import look
 def once():
     files = [("hour.csv", Path("hour.csv"))]
     reference = look(files)
     contract = inference.infer(reference, label="cnt")
     found = discovery.discover(reference, contract, files)
-    return contract_file.to_text(contract, "hour.csv", found.rules)
+    return contract_text.to_text(contract, "hour.csv", found.rules)
 once()  # imports are no part of it, on neither side
 began = time.process_time()
 once()
@@ -188,7 +188,7 @@ from dataclasses import replace
 bare = {name: replace(rule, values=None, range=None, varies=False) for name, rule in contract.columns.items()}
 bare["temp"] = replace(contract.columns["temp"], range=(-0.3, 1.3), varies=False)
 contract = replace(contract, columns=bare, time=None)
-contract_file.file_of(Path("days")).write_text(contract_file.to_text(contract, "days"))
+contract_file.file_of(Path("days")).write_text(contract_text.to_text(contract, "days"))
 began = time.process_time()
 found = checking.check(workspace.find(), "days")
 faults = [(report.file, fault) for report in found.reports for fault in report.faults]

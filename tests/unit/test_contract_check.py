@@ -15,7 +15,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from provenote.contracts import contract_file, discovery, engine, footers, inference
+from provenote.contracts import contract_file, contract_text, discovery, engine, footers, inference
 from provenote.contracts.contract import ColumnRule, Contract
 from provenote.contracts.expressions import parse
 from provenote.contracts.faults import Fault, FileReport, from_plain
@@ -39,7 +39,7 @@ def contract(hours: pandas.DataFrame, tmp_path_factory: pytest.TempPathFactory) 
     assert "casual + registered == cnt" in found.rules
     assert {one.text for one in found.determines} >= {"holiday, weekday -> workingday"}
     assert {"temp", "atemp"} in [set(one["pair"]) for one in found.relations if "pair" in one]
-    text = contract_file.to_text(made, "hour.csv")
+    text = contract_text.to_text(made, "hour.csv")
     rule = 'rows: [{expr: "casual + registered == cnt"}]'
     text = text.replace("\ncolumns:", f"\n{rule}\ncolumns:", 1)
     made = contract_file.parse(text.encode())
@@ -226,7 +226,7 @@ def test_wide_tables_take_bounded_steps_and_name_their_column(tmp_path: Path) ->
     reference = look([("w.parquet", tmp_path / "w.parquet")])
     made = inference.infer(reference)
     assert len(made.columns) == 1_000
-    made = contract_file.parse(contract_file.to_text(made, "w.parquet").encode())
+    made = contract_file.parse(contract_text.to_text(made, "w.parquet").encode())
     spoiled = table.set_column(900, "c900", pyarrow.array([*range(199), None], pyarrow.float64()))
     parquet.write_table(spoiled, tmp_path / "w.parquet")
     found = hard(engine.check_file(tmp_path / "w.parquet", "w.parquet", made))

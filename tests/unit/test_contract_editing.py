@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provenote.contracts import contract_file, editing, expressions
+from provenote.contracts import contract_file, contract_text, editing, expressions
 from provenote.contracts.contract import ColumnRule, Contract, Determines
 from provenote.errors import ProvenoteError
 from provenote.render import html
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
     rules = ["temp >= 0", Determines(("kind",), "day")]
     path = tmp_path / "a.csv.contract.yaml"
     path.write_text(
-        contract_file.to_text(Contract(columns), "a.csv", rules).replace("columns:", "# mine\ncolumns:")
+        contract_text.to_text(Contract(columns), "a.csv", rules).replace("columns:", "# mine\ncolumns:")
     )
     return path
 
@@ -96,7 +96,7 @@ def test_a_wide_contract_is_shown_page_by_page_and_a_saved_notebook_keeps_a_tabl
     path = tmp_path / "w.contract.yaml"
     columns = {f"c{n}": ColumnRule(f"c{n}", "int") for n in range(60)} | {"<i>": ColumnRule("<i>", "int")}
     made = Contract(columns, rules=(expressions.parse("c1 > 0"),))
-    path.write_text(contract_file.to_text(made, "w.csv"))
+    path.write_text(contract_text.to_text(made, "w.csv"))
     shown = widget.Editing(path, lambda _: None)
     assert len({name for name, _ in shown.fields}) == widget.PAGE and shown.back.disabled
     shown.on.click()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenote.contracts import contract_file, difference, expressions
+from provenote.contracts import contract_file, contract_text, difference, expressions
 from provenote.contracts.contract import ColumnRule, Contract, Determines, TestSplit, Time
 from provenote.contracts.contract_file import BadContract
 
@@ -51,10 +51,10 @@ def test_a_contract_reads_back_as_it_was_written(names: list[str]) -> None:
         windows={"length": "7d"},
         on_fail={"range": "note"},
     )
-    content = contract_file.to_text(made, "data/a.csv", ["1 == 2"]).encode()
+    content = contract_text.to_text(made, "data/a.csv", ["1 == 2"]).encode()
     found = contract_file.parse(content)
-    assert not contract_file.by_hand(content)
-    assert contract_file.by_hand(content.replace(b"0.02", b"0.03"))
+    assert not contract_text.by_hand(content)
+    assert contract_text.by_hand(content.replace(b"0.02", b"0.03"))
     assert found.columns == columns and found.key == made.key and found.time == made.time
     assert found.rules == made.rules and found.determines == made.determines and found.test == made.test
     assert found.action("range") == "note" and found.action("type") == "refuse"
@@ -62,7 +62,7 @@ def test_a_contract_reads_back_as_it_was_written(names: list[str]) -> None:
 
 
 def test_one_line_changes_and_every_other_character_stays() -> None:
-    text = contract_file.to_text(Contract({"temp": rule("temp"), "a: b": rule("a: b")}), "a.csv")
+    text = contract_text.to_text(Contract({"temp": rule("temp"), "a: b": rule("a: b")}), "a.csv")
     text = text.replace("columns:\n", "columns:\n  # by hand, with é\n")
     new = replace(rule("a: b"), null_max=0.5, values=(1, 2.5))
     changed = contract_file.replaced(text.encode(), new).decode()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
-from provenote.contracts import contract_file, discovery, engine, inference
+from provenote.contracts import contract_file, contract_text, discovery, engine, inference
 from provenote.contracts.reference import look
 
 NAMES = ["a", "b", "odd name", "it's", 'q"q', "id", "hr", "day", "ünï", "x`y", "null", "1", "a,b"]
@@ -73,7 +73,7 @@ def test_what_a_contract_was_made_of_keeps_it(table: pyarrow.Table, ending: str,
     reference = look([(path.name, path)])
     made = inference.infer(reference)
     found = discovery.discover(reference, made, [(path.name, path)])
-    text = contract_file.to_text(made, path.name, [*found.rules, *found.determines])
+    text = contract_text.to_text(made, path.name, [*found.rules, *found.determines])
     contract = contract_file.parse(text.encode())
     assert dict(contract.columns) == dict(made.columns)
     report = engine.check_file(path, path.name, contract)

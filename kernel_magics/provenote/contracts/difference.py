@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from provenote.contracts.contract import USUAL, ColumnRule, Contract
-from provenote.contracts.contract_file import flow
+from provenote.contracts.contract_text import flow
 
 _FIELDS = ("type", "null_max", "range", "values", "on_unseen", "rare", "varies", "optional", "unit")
 _WORDS = {"values": "in", "null_max": "null_max"}

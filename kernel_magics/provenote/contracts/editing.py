@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from provenote.contracts import contract_file
+from provenote.contracts import contract_file, contract_text
 from provenote.contracts.contract import ACTIONS, TYPES, ColumnRule, Contract, Scalar
 from provenote.contracts.contract_file import BadContract
 from provenote.errors import UsageError
@@ -25,7 +25,7 @@ def shown(rule: ColumnRule, field: str) -> str:
         "missing": f"{rule.null_max * 100:.10g}",
         "low": _one(low),
         "high": _one(high),
-        "in": ", ".join(map(contract_file.flow, rule.values)) if rule.values is not None else "",
+        "in": ", ".join(map(contract_text.flow, rule.values)) if rule.values is not None else "",
         "unseen": rule.on_unseen or "",
     }
     return str(texts[field])
@@ -132,7 +132,7 @@ def _says(line: str, offered: str) -> bool:
 
 
 def _one(value: Scalar | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else contract_file.flow(value)
+    return "" if value is None else value if isinstance(value, str) else contract_text.flow(value)
 
 
 def _scalar(text: str) -> Scalar | None:
@@ -151,7 +151,7 @@ def _list(text: str) -> list[Scalar]:
         found = strict_yaml.read(f"v: [{text}]".encode(), numbers=True)["v"]
     except NotStrict:
         try:  # a date is no text to YAML; here it is one
-            quoted = ", ".join(contract_file.flow(part.strip()) for part in text.split(","))
+            quoted = ", ".join(contract_text.flow(part.strip()) for part in text.split(","))
             found = strict_yaml.read(f"v: [{quoted}]".encode(), numbers=True)["v"]
         except NotStrict as error:
             raise UsageError(

@@ -15,7 +15,7 @@ from typing import Any
 
 from provenote.contracts import cells
 from provenote.contracts.contract import ColumnRule, Contract, Scalar, Time
-from provenote.contracts.contract_file import scalar
+from provenote.contracts.contract_text import scalar
 from provenote.contracts.moments import SECONDS, seconds
 from provenote.contracts.reference import Reference, Seen
 from provenote.errors import UsageError

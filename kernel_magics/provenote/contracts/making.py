@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from provenote.contracts import contract_file, difference, discovery, expressions, inference
+from provenote.contracts import contract_file, contract_text, difference, discovery, expressions, inference
 from provenote.contracts.contract import Contract, Determines
 from provenote.contracts.difference import Change
 from provenote.contracts.reference import look
@@ -118,7 +118,7 @@ def make(
         determines=found.determines if accept_rules else (),
     )
     offered: Iterable[Determines | str] = () if accept_rules else (*found.rules, *found.determines)
-    content = contract_file.to_text(contract, inside, offered).encode()
+    content = contract_text.to_text(contract, inside, offered).encode()
     contract = contract_file.parse(content, file.name)
     return write(file, inside, contract, content, force, tuple(reference.skipped))
 
@@ -227,7 +227,7 @@ def write(
         there = None
     before, edited = None, False
     if there is not None:
-        edited = contract_file.by_hand(there)
+        edited = contract_text.by_hand(there)
         try:
             before = contract_file.parse(there, file.name)
         except Refused:

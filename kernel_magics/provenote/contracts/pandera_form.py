@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from provenote.contracts import contract_file, making
+from provenote.contracts import contract_file, contract_text, making
 from provenote.contracts.contract import ColumnRule, Contract, Type
 from provenote.contracts.making import Made
 from provenote.data import tracked
@@ -101,7 +101,7 @@ def take(path: str | os.PathLike[str], schema: str, *, force: bool = False) -> M
     unique = found.unique or [name for name, column in found.columns.items() if column.unique]
     key = (unique,) if isinstance(unique, str) else tuple(map(str, unique or ()))
     made = Contract(columns, key=tuple(name for name in key if name in columns))
-    content = contract_file.to_text(made, inside).encode()
+    content = contract_text.to_text(made, inside).encode()
     file = making.place(workspace, inside)
     return making.write(file, inside, contract_file.parse(content, file.name), content, force, ())
 
@@ -142,7 +142,7 @@ def _rule(name: str, column: Any) -> ColumnRule:
         type_,
         null_max=1.0 if column.nullable else 0.0,
         range=(ends[0], ends[1]) if limited else None,
-        values=tuple(one for value in values if (one := contract_file.scalar(value)) is not None)
+        values=tuple(one for value in values if (one := contract_text.scalar(value)) is not None)
         if values
         else None,
         optional=not column.required,
