@@ -124,16 +124,22 @@ def _profiles(frame: Frame, names: Sequence[str], period: int) -> Array:
     made = np.full((len(names), period), np.nan)
     order = np.argsort(turn, kind="stable")
     edges = np.searchsorted(turn[order], np.arange(period + 1))
-    for place, name in enumerate(names):
-        values = frame.numbers.get(name)
-        if values is None:
+    here = [place for place, name in enumerate(names) if name in frame.numbers]
+    if not here:
+        return made
+    table = np.column_stack([frame.numbers[names[place]] for place in here])[order]
+    for phase in range(period):
+        rows = table[edges[phase] : edges[phase + 1]]
+        gaps = np.isnan(rows).any(0)
+        if not len(rows):
             continue
-        sorted_values = values[order]
-        for phase in range(period):
-            there = sorted_values[edges[phase] : edges[phase + 1]]
-            there = there[~np.isnan(there)]
-            if len(there):
-                made[place, phase] = np.median(there)
+        medians = np.full(len(here), np.nan)
+        medians[~gaps] = np.median(rows[:, ~gaps], 0)
+        for place in np.flatnonzero(gaps).tolist():
+            there = rows[~np.isnan(rows[:, place]), place]
+            medians[place] = np.median(there) if len(there) else np.nan
+        made[here, phase] = medians
+    for place in here:
         made[place] = _filled(made[place])
     return made
 
