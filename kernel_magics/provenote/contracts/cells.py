@@ -5,6 +5,7 @@ What cannot be read stays behind as a mask.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,23 @@ class Cells:
     values: pyarrow.Array
     bad: pyarrow.Array | None = None
     stored: str = ""
+
+
+def array(values: Sequence[Any], type_: pyarrow.DataType) -> pyarrow.Array:
+    """Return values as an Arrow array; `pyarrow.array` itself would import pandas."""
+    import numpy
+    import pyarrow
+
+    if pyarrow.types.is_string(type_):
+        texts = [str(value).encode("utf-8", "surrogatepass") for value in values]
+        ends = numpy.cumsum([0, *map(len, texts)], dtype=numpy.int32)
+        buffers = [None, pyarrow.py_buffer(ends.tobytes()), pyarrow.py_buffer(b"".join(texts))]
+        return pyarrow.Array.from_buffers(type_, len(texts), buffers)
+    if pyarrow.types.is_int64(type_) or pyarrow.types.is_float64(type_):
+        name = "int64" if pyarrow.types.is_int64(type_) else "float64"
+        content = numpy.asarray(list(values), name).tobytes()
+        return pyarrow.Array.from_buffers(type_, len(values), [None, pyarrow.py_buffer(content)])
+    return pyarrow.array(list(values), type_)
 
 
 def arrow_type(kind: Type) -> Any:
@@ -142,7 +160,7 @@ def _from_text(array: pyarrow.Array, kind: Type) -> Cells:
     pattern = {"int": _WHOLE, "float": _NUMBER, "date": _DATE, "datetime": _MOMENT}.get(kind)
     if kind == "bool":
         lower = compute.utf8_lower(compute.utf8_trim_whitespace(array))
-        good = compute.is_in(lower, value_set=pyarrow.array(["true", "false", "0", "1"]))
+        good = compute.is_in(lower, value_set=array(["true", "false", "0", "1"], pyarrow.string()))
     elif pattern is None:
         good = compute.is_null(array)
     else:
@@ -164,7 +182,7 @@ def _converted(text: pyarrow.Array, kind: Type) -> pyarrow.Array:
         plain = compute.replace_substring_regex(text, r"^\+", "")
         return plain.cast(pyarrow.int64() if kind == "int" else pyarrow.float64())
     if kind == "bool":
-        return compute.is_in(compute.utf8_lower(text), value_set=pyarrow.array(["true", "1"]))
+        return compute.is_in(compute.utf8_lower(text), value_set=array(["true", "1"], pyarrow.string()))
     if kind == "date":
         made = compute.strptime(text, format="%Y-%m-%d", unit="s", error_is_null=True)
         return made.cast(pyarrow.date32())

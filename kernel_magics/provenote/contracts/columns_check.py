@@ -50,7 +50,9 @@ class ColumnCheck:
         self.low: Any = None
         self.high: Any = None
         self.stored = ""
-        self._set = pyarrow.array(list(rule.values)) if rule.values is not None else None
+        kinds = {"int": pyarrow.int64(), "float": pyarrow.float64(), "bool": pyarrow.bool_()}
+        kind = kinds.get(rule.type, pyarrow.string())
+        self._set = cells.array(rule.values, kind) if rule.values is not None else None
         self._range: tuple[Any, Any] | None = None
         self._fitted: Any = None
 

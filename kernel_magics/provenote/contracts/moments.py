@@ -80,7 +80,7 @@ class Rising:
         if where is None and self._rises(values):
             return
         if self.last is not None:
-            before = pyarrow.concat_arrays([pyarrow.array([self.last], values.type), values[:-1]])
+            before = pyarrow.concat_arrays([cells.array([self.last], values.type), values[:-1]])
             later = values
         else:
             self.first = values[0].as_py()
