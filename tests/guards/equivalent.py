@@ -26,6 +26,9 @@ EQUIVALENT: dict[str, str] = {
     "registry.hook_ledger._owners_signed: other.startswith(stem)": "the same",
     "registry.hook_ledger.read.known: (name := event.event_id(path))": "nobody asks for an event without id",
     "registry.reading.read.known: (name := event.event_id(path))": "nobody asks for an event without id",
+    "registry.hook_reviews.check: content is not None": "its size was not found either, so it was refused",
+    "registry.reviewed.Reviewed.opinion: one.version": "a vote without a version has not its form",
+    "reviews.fold.Book.versions: item.version is None": "what puts none under review has not its form",
     "registry.hook_push.Push.sizes: pair[1].isdigit()": "Git refuses a push whose objects are not there",
     "registry.model_bytes._folder: digest.check_name(entry.path)": (
         "`cache.entries` refuses what leaves the folder, and `manifest_of` all the rest"

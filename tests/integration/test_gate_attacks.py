@@ -629,8 +629,15 @@ def test_signed_figures_are_held_to_what_the_runs_logged(tmp_path):
         made.world.vote(asked, "carol")
         rows = {"rmse": {"value": signed, **({"holder": "44.0"} if against else {})}}
         evidence = {"commit": run, "metrics": rows, **({"holder": against} if against else {}), **proof}
-        made.world.check(asked, name="metrics", evidence=evidence)
+        if signed:
+            made.world.check(asked, name="metrics", evidence=evidence)
+        true = {**evidence, "metrics": {"rmse": {"value": "43.5", "holder": "44.0"}}}
+        if version == "v1.1.0":  # true figures, of what was not released
+            other = subject("v1.1.1", "m", commit=run, **facts)
+            made.world.check(asked, name="metrics", evidence=true, subject=other)
         made.world.release(asked, **({"by": "boss", "override": True, "why": "x"} if proof else {}))
+        if version == "v1.1.0":
+            made.world.check(asked, name="metrics", evidence=true)  # too late
         made.publish()
         return run
 
@@ -651,12 +658,15 @@ def test_signed_figures_are_held_to_what_the_runs_logged(tmp_path):
     for proof, says in (
         ({"commit": "HEAD\n"}, "another run than"),
         ({"holder": "HEAD\nx"}, "names no run"),
+        ({"holder": 5}, "compared with 5, which"),
         ({"holder": "0" * 40}, "runs that are not here: 000000000000; rmse: as the run logged"),
     ):
         number = len(made.world.state().releases.all)
         released(f"v2.{number}.0", "41.0", {"rmse": 41}, third, **proof)
         assert says in link().text
         assert link().state == ("unknown" if "not here" in says else "broken")
+    released("v3.0.0", None, {}, override=True)
+    assert link().text == "not looked at: no check of metrics was signed for it"
 
 
 # ---------------------------------------------------------------------- who signs by machine

@@ -173,7 +173,8 @@ def _figures(registry: Registry, release: Release) -> Link:
 
 def _reviews(registry: Registry, release: Release) -> Link:
     opinion = release.verdict.reviews
-    if opinion is None or release.event.body.get("rollback") or release.event.body.get("override"):
+    waived = release.event.body.get("rollback") or release.event.body.get("override")
+    if opinion is None or (waived and not opinion.approved):
         return Link("reviews", "ok", "not looked at: it was rolled back or released by override")
     try:
         reviewed.check_notebook(registry.workspace.top, release.subject, opinion)

@@ -63,10 +63,6 @@ class Book:
             past[name] = _bits(item, past, self._place)
         return past
 
-    def before(self, earlier: str, later: str) -> bool:
-        """Whether the author of ``later`` had seen ``earlier``."""
-        return bool(self._past[later] >> self._place[earlier] & 1)
-
     def tips(self, items: Iterable[Event]) -> list[Event]:
         """Return those that none of the others has seen."""
         listed = list(items)
