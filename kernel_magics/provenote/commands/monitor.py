@@ -156,15 +156,15 @@ def monitor_show(context: Context, name: str = "", *, report: str = "", force: b
 
 
 @verb("monitor accept")
-def monitor_accept(context: Context, window: str, *, why: str, monitor: str = "") -> View:
-    """Take a window as normal: its rows teach from now on, and its alerts end.
+def monitor_accept(context: Context, *windows: str, why: str, monitor: str = "") -> View:
+    """Take windows as normal: their rows teach from now on, and their alerts end.
 
     The first reference stays: `monitor show` tells how far the accepted windows have moved from it.
 
     Parameters
     ----------
-    window : str
-        Its name, as the tables show it: 2012-10-29.
+    windows : str
+        Their names, as the tables show them: 2012-10-29.
     why : str
         The reason, for those who read it in a year.
     monitor : str
@@ -177,12 +177,14 @@ def monitor_accept(context: Context, window: str, *, why: str, monitor: str = ""
 
     workspace = context.workspace
     chosen = definition.pick(workspace.dvc_root, monitor or None)
-    files = deciding.accept(workspace, chosen, window, why, context.tell)
+    files = deciding.accept(workspace, chosen, windows, why, context.tell)
+    are = "is" if len(set(windows)) == 1 else "are"
     named = shlex.join(os.path.relpath(file) for file in files)
     return said(
-        f"{window} is normal for {chosen.name} from now on. Next: `git add {named}` and `git commit`",
+        f"{', '.join(dict.fromkeys(windows))} {are} normal for {chosen.name} from now on. "
+        f"Next: `git add {named}` and `git commit`",
         monitor=chosen.name,
-        window=window,
+        windows=list(dict.fromkeys(windows)),
         files=[os.path.relpath(file) for file in files],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from provenote.git.command import identity
 from provenote.monitor import definition, measuring, reading, references, watching
 from provenote.monitor.definition import Monitor
 from provenote.monitor.measuring import Measured
+from provenote.monitor.record import Record
 from provenote.monitor.references import Taught
 from provenote.statistics import limits
 from provenote.statistics.frame import Frame
@@ -208,8 +209,10 @@ def change(one: measuring.Smallest) -> str:
     return f"moved by {one.amount:.3g} ({size:.0%} of its deviation), {one.share:.0%} of windows"
 
 
-def accept(workspace: Workspace, monitor: Monitor, window: str, why: str, tell: Tell = silent) -> list[Path]:
-    """Take a window as normal: its rows become data of their own, and teach from now on.
+def accept(
+    workspace: Workspace, monitor: Monitor, windows: Sequence[str], why: str, tell: Tell = silent
+) -> list[Path]:
+    """Take windows as normal: their rows become data of their own, and teach from now on.
 
     The first reference stays, so that many small steps stay visible as one long way.
 
@@ -221,27 +224,41 @@ def accept(workspace: Workspace, monitor: Monitor, window: str, why: str, tell: 
     Raises
     ------
     UsageError
-        If there is no such window, or no reason.
+        If there is no such window, or no reason; then none is taken.
     """
     if not why.strip():
         raise UsageError("no reason is given", 'Give one: `--why "..."`')
-    standing = watching.standing(workspace, monitor)
-    found = next((one for one in standing.data if one.window == window), None)
+    judged = {one.window: one for one in watching.standing(workspace, monitor).data}
+    some = {window: _rows(workspace, monitor, window, judged) for window in windows}
+    if not some:
+        raise UsageError("no window is named", f"There are: {_few(list(judged)[-12:])}")
+    files: dict[Path, None] = {}
+    for window, rows in some.items():
+        files |= dict.fromkeys(_taken(workspace, monitor, window, rows, why, tell))
+    return list(files)
+
+
+def _rows(workspace: Workspace, monitor: Monitor, window: str, judged: Mapping[str, Record]) -> Frame:
+    found = judged.get(window)
     if found is None:
-        known = [one.window for one in standing.data]
-        raise UsageError(f"no window {window!r} was judged", f"There are: {_few(known[-12:])}")
+        raise UsageError(f"no window {window!r} was judged", f"There are: {_few(list(judged)[-12:])}")
     if any(one.window == window for one in monitor.accepted):
         raise UsageError(f"the window {window} is accepted already")
     frame, _ = reading.files(workspace, monitor.data, monitor.time, found.begin)
-    assert frame.times is not None or not len(frame)
     times = frame.times
     rows = frame if times is None else frame.take(np.asarray(times < np.datetime64(found.end, "s")))
     if not len(rows):
         raise UsageError(f"the rows of the window {window} are not here any more", "Bring the files back")
-    place = workspace.dvc_root / "monitors" / monitor.name / f"{window.replace(':', '')}.parquet"
-    _write(rows, monitor, place)
+    return rows
+
+
+def _taken(
+    workspace: Workspace, monitor: Monitor, window: str, rows: Frame, why: str, tell: Tell
+) -> list[Path]:
     from provenote.data import storing
 
+    place = workspace.dvc_root / "monitors" / monitor.name / f"{window.replace(':', '')}.parquet"
+    _write(rows, monitor, place)
     added = storing.add(place, profile="none", tell=tell)
     entry = {
         "window": window,
