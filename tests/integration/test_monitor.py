@@ -95,6 +95,8 @@ def test_the_life_of_a_monitor(
     assert [one["path"] for one in document["reads"]] == ["live/04.csv"]
     verdict = document["extra"]["monitor"]["verdict"]
     assert verdict["outcome"] == "failed" and verdict["subject"]["window"] == "2012-01-29"
+    second = verdict["findings"][-1]
+    assert (second["name"], second["outcome"]) == ("judged again", "passed"), second
 
     # It is mended: the window is judged anew, and the alert is gone.
     deliver(4, weeks[4])

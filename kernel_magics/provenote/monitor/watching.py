@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 from provenote.checks.verdict import Finding
 from provenote.errors import ProvenoteError, WorldError
 from provenote.events import Progress, Tell, silent
-from provenote.monitor import alerts, definition, judging, performance, reading, record, references
+from provenote.monitor import again, alerts, definition, judging, performance, reading, record, references
 from provenote.monitor.alerts import Standing
 from provenote.monitor.definition import Monitor
 from provenote.monitor.reading import File
@@ -126,22 +126,48 @@ def look(workspace: Workspace, monitor: Monitor, *, now: float | None = None, te
     with _alone(workspace, monitor):
         label = f"monitor {monitor.name}"
         tell(Progress(label, detail="learn from the reference"))
-        taught = references.learn(workspace, monitor, tell)
-        start = _start(taught)
-        frame, files = reading.files(workspace, monitor.data, monitor.time, start)
-        cuts = _ready(frame, taught, monitor, moment)
-        known = {
-            (one.part, one.begin): one
-            for one in sorted(records(workspace, monitor.name), key=lambda one: one.at)
-        }
-        new = list(_data(workspace, monitor, taught, frame, cuts, files, known, tell))
-        scored, unscored = _performance(workspace, monitor, taught, frame, cuts, known, moment)
-        new += scored
+        new, files, unscored = _judged(workspace, monitor, moment, set(), tell)
+        new = again.confirmed(workspace, monitor.name, new, moment)
         _keep(workspace, monitor, new, files)
         _looked(workspace, monitor.name, moment)
         tell(Progress(label, state="done", detail=f"{len(new)} judged"))
         unread = tuple(one for one in files if one.problem)
         return Look(standing(workspace, monitor, moment), tuple(new), unread, unscored)
+
+
+def judged(
+    workspace: Workspace, monitor: Monitor, now: float, wanted: Collection[tuple[str, int]]
+) -> list[Record]:
+    """Judge some windows once more, and keep nothing of it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    monitor : Monitor
+    now : float
+        Seconds since 1970.
+    wanted : collection of (str, int)
+        Part and begin of each.
+    """
+    found, _, _ = _judged(workspace, monitor, now, wanted, silent)
+    return [one for one in found if (one.part, one.begin) in wanted]
+
+
+def _judged(
+    workspace: Workspace, monitor: Monitor, now: float, anew: Collection[tuple[str, int]], tell: Tell
+) -> tuple[list[Record], Sequence[File], str]:
+    """Judge what is not judged yet, and what is asked for anew; also return the files, and what lacked."""
+    taught = references.learn(workspace, monitor, tell)
+    frame, files = reading.files(workspace, monitor.data, monitor.time, _start(taught))
+    cuts = _ready(frame, taught, monitor, now)
+    known = {
+        (one.part, one.begin): one
+        for one in sorted(records(workspace, monitor.name), key=lambda one: one.at)
+        if (one.part, one.begin) not in anew
+    }
+    new = list(_data(workspace, monitor, taught, frame, cuts, files, known, tell))
+    scored, unscored = _performance(workspace, monitor, taught, frame, cuts, known, now)
+    return [*new, *scored], files, unscored
 
 
 def _start(taught: Taught) -> int:

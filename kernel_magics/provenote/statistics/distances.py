@@ -6,6 +6,7 @@ its expectation is about ``(B - 1) (1/n + 1/m)``, which is taken off.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -59,7 +60,8 @@ def varied(reference: Counter[str], window: Counter[str]) -> float:
     if size <= 0 or other <= 0:
         return 1.0 if size != other else 0.0
     kinds = reference.keys() | window.keys()
-    return sum(abs(reference[kind] / size - window[kind] / other) for kind in kinds) / 2
+    # An exact sum: that of a set has another order in each process.
+    return math.fsum(abs(reference[kind] / size - window[kind] / other) for kind in kinds) / 2
 
 
 def psi(reference: Array, window: Array, bins: int = BINS) -> float | None:
