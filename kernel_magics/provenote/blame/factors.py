@@ -137,9 +137,14 @@ def _data(workspace: Workspace, old: Half, new: Half, deltas: list[Delta]) -> di
     before, after = (_reads(half.document) for half in (old, new))
     paths = [path for path in after if path in before and before[path] != after[path]]
     paths += [path for path in (*before, *after) if (path in before) != (path in after)]
+    text = "\n".join(map(str, (*old.code, *new.code)))
     for delta in deltas:
         if delta.path.startswith(prefix) and delta.path.endswith(".dvc") and "/.dvc/" not in delta.path:
-            paths.append(delta.path.removeprefix(prefix).removesuffix(".dvc"))
+            path = delta.path.removeprefix(prefix).removesuffix(".dvc")
+            # Where both runs told what they read, a pointer that neither read nor names is no factor.
+            folder, name = os.path.split(path)
+            if not (before and after) or name in text or (folder and f"{folder}/" in text):
+                paths.append(path)
     found = {}
     for path in dict.fromkeys(paths):
         whole = f"{prefix}{path}"

@@ -257,8 +257,8 @@ def inbox(context: Context) -> View:
     news.remember(registry)
     me = signing.find_me_or_none(registry)
     parts, data = policy_pages.waiting(registry)
-    view = pages.requests(registry, listing.inbox(registry, me), me)
     unsigned = prepared.waiting(context.workspace, registry)
+    view = pages.requests(registry, listing.inbox(registry, me), me, len(unsigned))
     parts = [*parts, *retraining.inbox(unsigned)]
     data["prepared"] = [one.made.plain() for one in unsigned]
     if reviewed is not None:

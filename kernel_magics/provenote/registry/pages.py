@@ -64,11 +64,11 @@ def holdings(registry: Registry, found: Sequence[Holding]) -> View:
     return View([table, *kind(registry)], data)
 
 
-def requests(registry: Registry, found: Sequence[Waiting], me: Me | None) -> View:
-    """Show the requests that wait, with what would change."""
+def requests(registry: Registry, found: Sequence[Waiting], me: Me | None, prepared: int = 0) -> View:
+    """Show the requests that wait, with what would change; ``prepared`` ones stand above, unsigned."""
     parts = [part for one in found for part in _waiting(one)]
     if not found:
-        parts.append(Line("No request waits."))
+        parts.append(Line("No signed request waits." if prepared else "No request waits."))
     elif me is None:
         parts.append(Line("None of your keys is in the policy: you may read, not vote.", "warn"))
     data = {"me": me.name if me else None, "waiting": [_waiting_data(one) for one in found]}
