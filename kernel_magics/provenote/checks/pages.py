@@ -44,7 +44,10 @@ def view(verdict: Verdict, *, what: str = "", more: Sequence[Part] = ()) -> View
         Parts that stand below the table.
     """
     parts: list[Part] = [head(verdict, what), *([findings(verdict.findings)] if verdict.findings else [])]
-    return View([*parts, *mends(verdict.findings), *more], verdict.plain(), EXIT[verdict.outcome])
+    plain = verdict.plain()
+    title = what or verdict.subject.get("reference") or verdict.name
+    live = {"verdicts": [(title, plain)], "below": list(more)}
+    return View([*parts, *mends(verdict.findings), *more], plain, EXIT[verdict.outcome], live)
 
 
 def ran(found: Ran, what: str) -> View:
@@ -60,7 +63,7 @@ def ran(found: Ran, what: str) -> View:
         facts.append(("executed notebook", Cell(result.state.output, "code")))
     made = view(found.verdict, what=what, more=[Facts(facts)])
     data = {**found.verdict.plain(), "run": result.state.name, "commit": result.state.commit}
-    return View(made.parts, data, made.status)
+    return View(made.parts, data, made.status, made.more)
 
 
 def head(verdict: Verdict, what: str = "") -> Line:

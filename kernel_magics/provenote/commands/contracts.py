@@ -141,13 +141,18 @@ def check(
     ]
     verdicts = [told.verdict(one) for one in found]
     parts: list[Part] = []
+    heads: list[Part] = []
     for one, verdict in zip(found, verdicts, strict=True):
-        parts += checked_parts(one, verdict.outcome, rows)
+        checked = checked_parts(one, verdict.outcome, rows)
+        parts += checked
+        heads.append(checked[0])
     if not found:
         parts.append(Line("No data has a contract yet. Make one: `provenote data contract PATH`"))
     outcomes = {verdict.outcome for verdict in verdicts}
     status = EXIT[worst(outcomes - {"skipped"} if len(outcomes) > 1 else outcomes)] if found else 0
-    return View(parts, {"verdicts": [verdict.plain() for verdict in verdicts]}, status=status)
+    plain = [verdict.plain() for verdict in verdicts]
+    named = [(shown(one.path), each) for one, each in zip(found, plain, strict=True)]
+    return View(parts, {"verdicts": plain}, status, {"verdicts": named, "above": heads})
 
 
 @verb("data quarantine")

@@ -86,6 +86,20 @@ def contract(shown: View) -> None:
     present.contract(shown)
 
 
+def verdicts(shown: View, also: dict[str, Any] | None = None) -> None:
+    """Show verdicts in a notebook: their table, and in its place the widget where one can live.
+
+    Parameters
+    ----------
+    shown : View
+    also : dict, optional
+        Other MIME types of what a saved notebook keeps.
+    """
+    from provenote.widgets import present
+
+    present.verdicts(shown, also or {})
+
+
 def run_block(run: ActiveRun, *, kernel: bool) -> None:
     """Show a run that has ended, in the static form which a saved notebook keeps."""
     from provenote.widgets import live, static

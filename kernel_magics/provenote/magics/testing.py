@@ -252,15 +252,7 @@ class TestCells:
         if not shown.is_kernel(self._shell):
             shown.view(view, kernel=False)
             return
-        from provenote.render import html, terminal
-
-        shown.bundle(
-            {
-                "text/html": html.render(view),
-                "text/plain": terminal.render(view, width=100, color=False),
-                MIME: view.data,
-            }
-        )
+        shown.verdicts(view, {MIME: view.data})
 
     def conclude(self) -> None:
         """Fail the cell that is at work when an answer was not good."""

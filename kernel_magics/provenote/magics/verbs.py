@@ -53,6 +53,8 @@ def call(shell: InteractiveShell, verb: list[str], names: dict[str, Any]) -> Non
         shown.review(answer, asked.workspace)
     elif shown.is_kernel(shell) and "contract" in answer.more:
         shown.contract(answer)
+    elif shown.is_kernel(shell) and answer.more.get("verdicts"):
+        shown.verdicts(answer)
     else:
         shown.view(answer, kernel=shown.is_kernel(shell))
     if answer.status:

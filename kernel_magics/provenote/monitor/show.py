@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from provenote.monitor import judging, watching
+from provenote.monitor import judging, verdicts, watching
 from provenote.monitor.alerts import Alert, Standing
 from provenote.monitor.deciding import Made, change
 from provenote.monitor.definition import FILE, spelled
@@ -108,7 +108,8 @@ def standing_view(one: Standing, parts: Iterable[Part] = (), moved: dict[str, fl
                 f"Accepted windows lie this far from the first reference: {told} (0 none, 1 all)", "", "muted"
             )
         )
-    return View(shown, {**watching.plain(one), "moved": moved or {}}, one.status)
+    live = {"verdicts": verdicts.named(one), "above": shown}
+    return View(shown, {**watching.plain(one), "moved": moved or {}}, one.status, live)
 
 
 def alert_parts(alerts: Sequence[Alert]) -> list[Part]:
@@ -235,7 +236,7 @@ def run_view(look: watching.Look) -> View:
         "judged": [{"window": one.window, "part": one.part, "level": one.level} for one in look.new],
         "unread": [{"path": one.path, "why": one.problem} for one in look.unread],
     }
-    return View(made.parts, data, made.status)
+    return View(made.parts, data, made.status, made.more)
 
 
 def made_view(made: Made) -> View:

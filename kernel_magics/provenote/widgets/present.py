@@ -1,4 +1,4 @@
-"""Show ``%runs``, ``%compare`` and ``%review show``: the static form, and the widget where one can live.
+"""Show runs, comparisons, reviews, contracts, verdicts: the static form, the widget where one can live.
 
 JupyterLab prefers the view of a widget to everything else in its bundle, and shows an error in its place when
 the kernel is gone. So the two are outputs of their own: while the widget lives, the style sheet hides the
@@ -120,6 +120,36 @@ def contract(shown: View) -> None:
         return
     handle = _display(_static(whole(made.contract)), display_id=True)
     widget = Editing(made.file, lambda rules: handle.update(_static(whole(rules)), raw=True))
+    _own(widget)
+    _display(_bundle(widget.box))
+
+
+def verdicts(shown: View, also: dict[str, Any]) -> None:
+    """Show verdicts.
+
+    Parameters
+    ----------
+    shown : View
+        What the verb answered; ``more["verdicts"]`` are name and plain form of each, ``more["above"]`` and
+        ``more["below"]`` the parts that the widget does not stand in for.
+    also : dict
+        Other MIME types of what a saved notebook keeps.
+    """
+    from provenote.render import html, terminal
+    from provenote.view import View
+
+    words = terminal.render(shown, width=100, color=False)
+    whole = {"text/html": html.render(shown), "text/plain": words, **also}
+    if not live.interactive():
+        _display(whole)
+        return
+    from provenote.widgets.verdict import Verdicts
+
+    _display(_static(whole))
+    around = [shown.more.get(place) for place in ("above", "below")]
+    widget = Verdicts(
+        shown.more["verdicts"], *(html.render(View(parts)) if parts else "" for parts in around)
+    )
     _own(widget)
     _display(_bundle(widget.box))
 
