@@ -91,15 +91,16 @@ def cases(
             whole = False
             found.append(_case(cell, own, number, end, told.get(own), first))
         elif end is not None and end.get("status") == "failed":
-            broken, first = f"cell {number}: {_error(cell)[1]}", number
-            found.append(Case(own, f"cell {number}", number, "error", _error(cell)[1], _seconds(end)))
+            why = _error(cell)[1] or "it did not come to its end"  # the kernel died, or was stopped
+            broken, first = f"cell {number}: {why}", number
+            found.append(Case(own, f"cell {number}", number, "error", why, _seconds(end)))
     if not whole:
         return tuple(_unique(found))
     seconds = sum(_seconds(one) for one in ran)
     name = PurePosixPath(path).stem
     if broken:
-        last = next(cell for cell in reversed(notebook["cells"]) if _error(cell)[0])
-        outcome: Outcome = "failed" if _error(last)[0] == "AssertionError" else "error"
+        kinds = [kind for cell in notebook["cells"] if (kind := _error(cell)[0])]
+        outcome: Outcome = "failed" if kinds[-1:] == ["AssertionError"] else "error"
         return (Case("", name, 0, outcome, broken, seconds),)
     if len(ran) < number:
         return (Case("", name, 0, "skipped", "it did not run to its end", seconds),)
