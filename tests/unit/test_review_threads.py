@@ -106,8 +106,8 @@ def test_an_unknown_key_is_told_as_such_and_counts_for_nothing() -> None:
 
 def test_what_does_not_count_is_refused_with_its_reason() -> None:
     talk = Talk()
-    one, other = talk.start(), talk.start()
-    opened = talk.thread(one, "bob")
+    one, other = talk.start(at=NOW - 60), talk.start(at=NOW - 60)  # before the rest, whatever their names are
+    opened = talk.thread(one, "bob", at=NOW - 30)
     forged = talk.say("comment", "bob", one, key=KEYS["alice"], anchor={}, text="x")
     reasons = {
         forged: "but the key is alice's",
