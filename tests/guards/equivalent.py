@@ -47,7 +47,7 @@ EQUIVALENT: dict[str, str] = {
     "stores.ledger.Ledger.unite: path not in ours": "the same path has the same content, or all is refused",
     "registry.fold.Log.tips: other is not one": "no event has seen itself",
     "registry.fold.fold: copied(path)": "what is no copy of a review is not asked for by anybody",
-    "registry.fold._order: earlier not in done": "it only spares looking at an event twice",
+    "stores.eventfile.in_order: earlier not in done": "it only spares looking at an event twice",
     "registry.rules._request_problems: named is None": "a request without a subject has not its form",
     "registry.releases.Releases._judge: problems": "without problems there is none that is no 'why' either",
     "registry.releases.Releases._request: one.id != item.id": "a release is no vote, check or withdrawal",

@@ -30,7 +30,7 @@ from provenote.registry.policy import Policy
 from provenote.registry.reviewed import Reviewed, copied
 from provenote.registry.subject import Subject
 from provenote.stores.eventfile import SKEW as SKEW
-from provenote.stores.eventfile import BadEvent
+from provenote.stores.eventfile import BadEvent, in_order
 
 Known = Callable[[str], "frozenset[str] | None"]
 """The ids of the events that a commit of the ledger holds; None when this clone has no such commit in it."""
@@ -184,7 +184,7 @@ def fold(
     policies = chain.read(files, root)
     found, refused = _parse(files)
     gate, late = _Gate(policies, now, known), set()
-    for name in _order(found):
+    for name in in_order(found):
         item = found[name]
         missing = next(
             (earlier for earlier in item.prev if earlier not in found and earlier not in refused), None
@@ -214,28 +214,6 @@ def _parse(files: Mapping[str, bytes]) -> tuple[dict[str, Event], dict[str, str]
         except Refused as error:
             refused[name] = error.what
     return found, refused
-
-
-def _order(found: Mapping[str, Event]) -> list[str]:
-    """Return the ids so that each stands after its predecessors, otherwise by time and id.
-
-    An event names others by hashes of their content, so there is no circle.
-    """
-    order: list[str] = []
-    done: set[str] = set()
-    for start in sorted(found, key=lambda name: (found[name].at, name)):
-        waiting = [start]
-        while waiting:
-            name = waiting[-1]
-            open_ones = [earlier for earlier in found[name].prev if earlier in found and earlier not in done]
-            if name in done or not open_ones:
-                waiting.pop()
-                if name not in done:
-                    done.add(name)
-                    order.append(name)
-            else:
-                waiting += open_ones
-    return order
 
 
 class _Late(BadEvent):

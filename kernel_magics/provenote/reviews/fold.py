@@ -21,7 +21,7 @@ from provenote.errors import Refused
 from provenote.reviews import event
 from provenote.reviews.event import Event
 from provenote.reviews.threads import Version
-from provenote.stores.eventfile import SKEW, BadEvent
+from provenote.stores.eventfile import SKEW, BadEvent, in_order
 from provenote.stores.signatures import PublicKey
 
 Who = Callable[[PublicKey], "str | None"]
@@ -210,7 +210,7 @@ def gather(found: Mapping[str, Event], refused: Mapping[str, str], who: Who, now
     """Let in what counts among events whose form and signatures hold."""
     gate = _Gate(who, now)
     out = dict(refused)
-    for name in _order(found):
+    for name in in_order(found):
         item = found[name]
         try:
             for earlier in item.prev:
@@ -275,22 +275,3 @@ def _bits(item: Event, past: Mapping[str, int], place: Mapping[str, int]) -> int
         if earlier in past:  # one that does not count carries nothing over
             bits |= past[earlier] | 1 << place[earlier]
     return bits
-
-
-def _order(found: Mapping[str, Event]) -> list[str]:
-    """Return the ids so that each stands after its predecessors, otherwise by time and id."""
-    order: list[str] = []
-    done: set[str] = set()
-    for start in sorted(found, key=lambda name: (found[name].at, name)):
-        waiting = [start]
-        while waiting:
-            name = waiting[-1]
-            ahead = [earlier for earlier in found[name].prev if earlier in found and earlier not in done]
-            if name in done or not ahead:
-                waiting.pop()
-                if name not in done:
-                    done.add(name)
-                    order.append(name)
-            else:
-                waiting += ahead
-    return order

@@ -9,8 +9,9 @@ from __future__ import annotations
 import calendar
 import re
 import time
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from provenote.errors import Refused
 from provenote.stores.digest import parse_canonical, sha256_bytes
@@ -33,6 +34,40 @@ _PATH = re.compile(r"e/([0-9a-f]{2})/([0-9a-f]{62})")
 
 class BadEvent(Refused):
     """The file is no event, or none that counts."""
+
+
+class Placed(Protocol):
+    """What has a place among others: the ids that it had seen, and its time."""
+
+    @property
+    def prev(self) -> tuple[str, ...]:
+        """Ids of its predecessors."""
+
+    @property
+    def at(self) -> int:
+        """Seconds since 1970, as it says."""
+
+
+def in_order(found: Mapping[str, Placed]) -> list[str]:
+    """Return the ids so that each stands after its predecessors, otherwise by time and id.
+
+    An event names others by hashes of their content, so there is no circle.
+    """
+    order: list[str] = []
+    done: set[str] = set()
+    for start in sorted(found, key=lambda name: (found[name].at, name)):
+        waiting = [start]
+        while waiting:
+            name = waiting[-1]
+            open_ones = [earlier for earlier in found[name].prev if earlier in found and earlier not in done]
+            if name in done or not open_ones:
+                waiting.pop()
+                if name not in done:
+                    done.add(name)
+                    order.append(name)
+            else:
+                waiting += open_ones
+    return order
 
 
 def seal(line: bytes, namespace: str, signer: Signer | None) -> tuple[str, bytes]:
